@@ -1,0 +1,77 @@
+/** Whose memory. Every read and write names both; no store method works without them. */
+export type Owner = { readonly tenant: string; readonly user: string };
+
+/** Where a memory belongs inside its owner: a narrower scope is seen only from inside it. */
+export type Scope = Owner & { readonly team?: string; readonly agent?: string; readonly session?: string };
+
+export const memoryKinds = ["fact", "preference", "procedure", "episode", "summary", "document"] as const;
+export type MemoryKind = (typeof memoryKinds)[number];
+
+export const memoryStatuses = ["active", "review", "superseded", "archived"] as const;
+export type MemoryStatus = (typeof memoryStatuses)[number];
+
+/** Who said what a memory rests on. Trust falls from left to right; only `user` makes facts about the user. */
+export type Origin = "user" | "import" | "assistant" | "tool" | "document";
+
+export type Provenance = {
+  readonly origin: Origin;
+  /** The turn it came from: session and position, and the trace of the request. */
+  readonly session?: string;
+  readonly turn?: number;
+  readonly trace?: string;
+  /** The exact words it rests on. */
+  readonly quote?: string;
+  /** What wrote it: a model's name, `rules`, `api`, or an importer. */
+  readonly extractedBy?: string;
+  /** A document's title or address. */
+  readonly source?: string;
+};
+
+/**
+ * One thing remembered. Times are ISO 8601 in UTC. `validFrom`/`validTo` say when it was true in the world,
+ * `recordedAt`/`supersededAt` when we knew it. Nothing is overwritten: a change adds a memory and supersedes the old one.
+ */
+export type Memory = {
+  readonly id: string;
+  readonly scope: Scope;
+  readonly kind: MemoryKind;
+  readonly text: string;
+  readonly status: MemoryStatus;
+  /** 0 to 1. */
+  readonly confidence: number;
+  readonly provenance: Provenance;
+  readonly validFrom?: string;
+  readonly validTo?: string;
+  readonly recordedAt: string;
+  readonly supersededAt?: string;
+  readonly supersededBy?: string;
+  readonly confirmedAt?: string;
+  readonly expiresAt?: string;
+  readonly sensitivity?: string;
+  /** Always in the prompt (a standing instruction or preference), whatever is asked. */
+  readonly core?: boolean;
+  /** How often it has been said again. */
+  readonly confirmations: number;
+  /** Who spoke, for an episode. */
+  readonly speaker?: string;
+  /** An episode's place in its session, counted over remembered turns from 0. */
+  readonly position?: number;
+  /** The user's own keys, kept as given. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Grows by one with every change; a change that names another version is refused. */
+  readonly version: number;
+};
+
+/**
+ * One turn of a conversation as memory sees it: the client's own words, before anything was added.
+ * `key` is a hash of the client's own turn, stable across requests, dialects and processes.
+ */
+export type Turn = {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly text: string;
+  /** A user turn that carries tool results is the model's loop, not the user speaking. */
+  readonly carriesToolResults: boolean;
+  readonly key: string;
+  /** Its place in the client's list. */
+  readonly index: number;
+};

@@ -1,0 +1,113 @@
+import type { ChatRequest } from "./chat.ts";
+import type { FailureCode } from "./errors.ts";
+import type { Model, NanoUsd } from "./model.ts";
+import type { ProviderAnswer } from "./provider.ts";
+
+/** What the gateway asks of the router: a plan that can be read before anything is called, then its execution. */
+export interface Router {
+  /** Pure but for the clock and measured health: classifies, filters, prices and orders. Throws `GatewayError` (`unknown_model`, `no_route`, `unsupported`). */
+  plan(request: ChatRequest, context: RouteContext): Plan;
+  /**
+   * Tries the plan's candidates in order: retry on the same one, fall back to the next, until an answer's first
+   * meaningful event is here. Afterwards nothing is tried again: a failure is thrown from `answer.frames`.
+   */
+  execute(plan: Plan, request: ChatRequest, signal: AbortSignal): Promise<Execution>;
+  /** Models that can be asked for: those whose provider is configured. */
+  readonly models: readonly Model[];
+  /** Every name a client may send: `auto`, `auto:<policy>`, aliases, ids and `provider/id`. */
+  readonly modelNames: readonly string[];
+}
+
+export const taskClasses = [
+  "chat",
+  "coding",
+  "reasoning",
+  "math",
+  "extraction",
+  "summarization",
+  "translation",
+  "creative",
+  "classification",
+  "vision",
+  "agentic",
+  "long_context",
+] as const;
+export type TaskClass = (typeof taskClasses)[number];
+
+export type Classification = {
+  readonly taskClass: TaskClass;
+  /** 0 to 1. */
+  readonly confidence: number;
+  readonly difficulty?: "easy" | "medium" | "hard";
+};
+
+export type RouteContext = {
+  readonly tenant: string;
+  readonly user?: string;
+  /** Key of the session's stickiness; absent for a one-off request. */
+  readonly session?: string;
+  /** From `x-throughline-policy`; absent means the one in the model name, else the configured default. */
+  readonly policy?: string;
+  /** The last user turn in the user's own words: no memory, no harness lines. */
+  readonly turnText: string;
+  /** True when the last message is the user speaking, false for tool results: only then may a session change models. */
+  readonly userTurn: boolean;
+  /** Set when the gateway already knows it (memory's own calls use `extraction`). */
+  readonly taskClass?: TaskClass;
+  /** Tokens that memory may add after planning. */
+  readonly memoryTokens: number;
+};
+
+export type CostEstimate = {
+  readonly inputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly outputTokens: number;
+  /** `null` when a price is not known. */
+  readonly costNanoUsd: NanoUsd | null;
+};
+
+export type Candidate = {
+  readonly model: Model;
+  readonly estimate: CostEstimate;
+  /** 0 to 1 for this task class. */
+  readonly quality: number;
+  readonly latencyMs: number;
+  /** Higher is better, on the policy's objective; comparable only within one plan. */
+  readonly score: number;
+  readonly reason: string;
+  /** What this model cannot carry as asked, and what is done instead. */
+  readonly warnings: readonly string[];
+};
+
+export type RejectedCandidate = { readonly model: Model; readonly reason: string };
+
+export type Plan = {
+  /** As the client asked. */
+  readonly requested: string;
+  readonly policy: string;
+  readonly classification: Classification;
+  readonly objective: string;
+  /** In the order they will be tried; the first is the choice. Never empty. */
+  readonly candidates: readonly Candidate[];
+  readonly rejected: readonly RejectedCandidate[];
+  readonly context: RouteContext;
+};
+
+export type Attempt = {
+  readonly model: Model;
+  readonly startedAt: string;
+  readonly durationMs: number;
+  /** Absent for the attempt that answered. */
+  readonly failure?: { readonly code: FailureCode; readonly message: string };
+  /** Why it was made: the first choice, a retry of the same candidate, or a fallback to the next. */
+  readonly kind: "first" | "retry" | "fallback";
+};
+
+export type Execution = {
+  readonly model: Model;
+  /** Frames that were held back come first, unchanged; then the live rest. */
+  readonly answer: ProviderAnswer;
+  /** In order; the last one answered. */
+  readonly attempts: readonly Attempt[];
+  readonly warnings: readonly string[];
+};
