@@ -1,0 +1,238 @@
+import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
+import { QueueFullError } from "./job-queue.ts";
+import type { Job, JobQueue, JobState, NewJob, QueueDepth } from "./job-queue.ts";
+import { MemoryStoreError } from "./memory-store-error.ts";
+import type { Owner } from "./memory.ts";
+import type { Database } from "./sqlite/database.ts";
+import { array, arrays, checkOwner } from "./sqlite/owners.ts";
+
+export type SqliteQueueOptions = {
+  /** Jobs that wait or run. As many dead ones are kept besides, the newest. */
+  readonly maxJobs: number;
+  /** A job is dead after so many claims, failed or run out alike. */
+  readonly maxAttempts: number;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+};
+
+const READY = 0;
+const RUNNING = 1;
+const DEAD = 2;
+const states: readonly JobState[] = ["ready", "running", "dead"];
+
+const MAX_LIMIT = 1_000;
+const MAX_ERROR_CHARS = 2_000;
+
+const columns = "id, tenant, user, kind, payload, state, attempts, pushed, error";
+
+export function createSqliteQueue(database: Database, options: SqliteQueueOptions): JobQueue {
+  return new SqliteQueue(database, options);
+}
+
+/**
+ * The queue in the shared file. Of an owner's living jobs one is marked `first`, the oldest, and only a first job is ever
+ * claimed: that is the whole of the ordering, and an index over the few firsts keeps a claim short however much waits.
+ * Every method is one transaction, so a process killed at any point leaves either all of it or none.
+ */
+class SqliteQueue implements JobQueue {
+  readonly #database: Database;
+  readonly #options: SqliteQueueOptions;
+  #closed = false;
+
+  constructor(database: Database, options: SqliteQueueOptions) {
+    this.#database = database;
+    this.#options = options;
+  }
+
+  async push(job: NewJob): Promise<void> {
+    checkOwner(job.owner);
+    const { id, kind, payload } = job;
+    const { tenant, user } = job.owner;
+    await this.#write(() => {
+      if (this.#get("SELECT 1 FROM job WHERE id = ?", id) !== undefined) return;
+      const { maxJobs, clock } = this.#options;
+      if (this.#count(READY) + this.#count(RUNNING) >= maxJobs) {
+        throw new QueueFullError(`${maxJobs} turns wait to be remembered; this one was not taken.`);
+      }
+      const first = this.#get(`SELECT 1 FROM job WHERE tenant = ? AND user = ? AND first = 1`, tenant, user);
+      const sql = `
+        INSERT INTO job (id, tenant, user, kind, payload, state, first, attempts, pushed, available)
+        VALUES (?1, ?2, ?3, ?4, ?5, ${READY}, ?6, 0, ?7, ?7)`;
+      this.#run(sql, id, tenant, user, kind, payload, Number(first === undefined), clock());
+      this.#recount(undefined, READY);
+    });
+  }
+
+  async claim(limit: number, leaseMs: number): Promise<readonly Job[]> {
+    const now = this.#options.clock();
+    // A look without the write lock: an idle queue is asked often.
+    if (this.#get("SELECT 1 FROM job WHERE first = 1 AND available <= ? LIMIT 1", now) === undefined) return [];
+    return this.#write(() => {
+      this.#buryLost(now);
+      const sql = "SELECT number, state FROM job WHERE first = 1 AND available <= ? ORDER BY number LIMIT ?";
+      const take = `
+        UPDATE job SET state = ${RUNNING}, attempts = attempts + 1, available = ?
+        WHERE number = ? RETURNING ${columns}`;
+      return this.#all(sql, now, clamp(limit)).flatMap(([number, state]) => {
+        this.#recount(Number(state), RUNNING);
+        const claimed = this.#get(take, now + leaseMs, Number(number));
+        return claimed === undefined ? [] : [toJob(claimed)];
+      });
+    });
+  }
+
+  async complete(id: string): Promise<void> {
+    await this.#write(() => {
+      const gone = this.#get("DELETE FROM job WHERE id = ? RETURNING state, tenant, user", id);
+      if (gone === undefined) return;
+      this.#recount(Number(gone[0]), undefined);
+      this.#promote(String(gone[1]), String(gone[2]));
+    });
+  }
+
+  async fail(id: string, error: string, delayMs: number): Promise<void> {
+    await this.#write(() => {
+      const found = this.#get("SELECT number, state, attempts FROM job WHERE id = ?", id);
+      if (found === undefined || found[1] !== RUNNING) return;
+      const [number, , attempts] = found.map(Number);
+      if (number === undefined || attempts === undefined) return;
+      this.#run("UPDATE job SET error = ? WHERE number = ?", error.slice(0, MAX_ERROR_CHARS), number);
+      if (attempts >= this.#options.maxAttempts) {
+        this.#bury(number);
+        return;
+      }
+      const available = this.#options.clock() + delayMs;
+      this.#run(`UPDATE job SET state = ${READY}, available = ? WHERE number = ?`, available, number);
+      this.#recount(RUNNING, READY);
+    });
+  }
+
+  async depth(): Promise<QueueDepth> {
+    const oldest = this.#get(`SELECT pushed FROM job WHERE state = ${READY} ORDER BY number LIMIT 1`)?.[0];
+    return {
+      ready: this.#count(READY),
+      running: this.#count(RUNNING),
+      dead: this.#count(DEAD),
+      oldestReadyMs: typeof oldest === "number" ? Math.max(0, this.#options.clock() - oldest) : 0,
+    };
+  }
+
+  async list(
+    owner: Pick<Owner, "tenant"> & Partial<Owner>,
+    state: JobState | undefined,
+    limit: number,
+  ): Promise<readonly Job[]> {
+    const sql = `
+      SELECT ${columns} FROM job WHERE tenant = ?1 AND (?2 IS NULL OR user = ?2) AND (?3 IS NULL OR state = ?3)
+      ORDER BY number DESC LIMIT ?4`;
+    const code = state === undefined ? null : states.indexOf(state);
+    return this.#all(sql, owner.tenant, owner.user ?? null, code, clamp(limit)).map(toJob);
+  }
+
+  retry(tenant: string, id: string): Promise<boolean> {
+    return this.#write(() => {
+      const revive = `
+        UPDATE job SET state = ${READY}, attempts = 0, available = ?, error = NULL
+        WHERE id = ? AND tenant = ? AND state = ${DEAD} RETURNING user`;
+      const found = this.#get(revive, this.#options.clock(), id, tenant);
+      if (found === undefined) return false;
+      this.#recount(DEAD, READY);
+      this.#promote(tenant, String(found[0]));
+      return true;
+    });
+  }
+
+  async erase(owner: Owner): Promise<number> {
+    checkOwner(owner);
+    const erased = await this.#write(() => {
+      const gone = this.#all("DELETE FROM job WHERE tenant = ? AND user = ? RETURNING state", owner.tenant, owner.user);
+      for (const [state] of gone) this.#recount(Number(state), undefined);
+      return gone.length;
+    });
+    this.#database.scrub();
+    return erased;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  /** Makes the oldest living job the first one. A running one stays first until it is done, even before a revived one. */
+  #promote(tenant: string, user: string): void {
+    const running = `SELECT 1 FROM job WHERE tenant = ? AND user = ? AND state = ${RUNNING}`;
+    if (this.#get(running, tenant, user) !== undefined) return;
+    this.#run("UPDATE job SET first = 0 WHERE tenant = ? AND user = ? AND first = 1", tenant, user);
+    const oldest = `SELECT min(number) FROM job WHERE tenant = ? AND user = ? AND state = ${READY}`;
+    this.#run(`UPDATE job SET first = 1 WHERE number = (${oldest})`, tenant, user);
+  }
+
+  /** A job whose worker was lost as often as it may be tried would take down the next one too. */
+  #buryLost(now: number): void {
+    const sql = `
+      SELECT number FROM job
+      WHERE first = 1 AND state = ${RUNNING} AND available <= ? AND attempts >= ? ORDER BY number LIMIT ${MAX_LIMIT}`;
+    for (const [number] of this.#all(sql, now, this.#options.maxAttempts)) {
+      this.#run("UPDATE job SET error = coalesce(error, 'its lease ran out') WHERE number = ?", Number(number));
+      this.#bury(Number(number));
+    }
+  }
+
+  #bury(number: number): void {
+    const bury = `UPDATE job SET state = ${DEAD}, first = 0 WHERE number = ? RETURNING tenant, user`;
+    const dead = this.#get(bury, number);
+    if (dead === undefined) return;
+    this.#recount(RUNNING, DEAD);
+    this.#promote(String(dead[0]), String(dead[1]));
+    const excess = this.#count(DEAD) - this.#options.maxJobs;
+    if (excess <= 0) return;
+    const oldest = `SELECT number FROM job WHERE state = ${DEAD} ORDER BY number LIMIT ?`;
+    this.#recount(DEAD, undefined, this.#run(`DELETE FROM job WHERE number IN (${oldest})`, excess));
+  }
+
+  /** Counting rows on every push would make a long queue slow, so the counts are kept beside them. */
+  #recount(from: number | undefined, to: number | undefined, jobs = 1): void {
+    if (from === to) return;
+    const add = "UPDATE job_count SET jobs = jobs + ? WHERE state = ?";
+    if (from !== undefined) this.#run(add, -jobs, from);
+    if (to !== undefined) this.#run(add, jobs, to);
+  }
+
+  #count(state: number): number {
+    return Number(this.#get("SELECT jobs FROM job_count WHERE state = ?", state)?.[0]);
+  }
+
+  #write<T>(work: () => T): Promise<T> {
+    if (this.#closed) return Promise.reject(new MemoryStoreError("closed", "The job queue is closed."));
+    return this.#database.write(work);
+  }
+
+  #get(sql: string, ...values: readonly SQLInputValue[]): SQLOutputValue[] | undefined {
+    return array(this.#database.prepare(sql).get(...values));
+  }
+
+  #all(sql: string, ...values: readonly SQLInputValue[]): SQLOutputValue[][] {
+    return arrays(this.#database.prepare(sql).all(...values));
+  }
+
+  #run(sql: string, ...values: readonly SQLInputValue[]): number {
+    return Number(this.#database.prepare(sql).run(...values).changes);
+  }
+}
+
+function clamp(limit: number): number {
+  return Number.isFinite(limit) ? Math.min(Math.max(0, Math.floor(limit)), MAX_LIMIT) : 0;
+}
+
+function toJob(row: readonly SQLOutputValue[]): Job {
+  const [id, tenant, user, kind, payload, state, attempts, pushed, error] = row;
+  return {
+    id: String(id),
+    owner: { tenant: String(tenant), user: String(user) },
+    kind: String(kind),
+    payload: String(payload),
+    state: states[Number(state)] ?? "dead",
+    attempts: Number(attempts),
+    pushedAt: new Date(Number(pushed)).toISOString(),
+    ...(typeof error === "string" ? { lastError: error } : {}),
+  };
+}
