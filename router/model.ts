@@ -1,4 +1,4 @@
-import type { Effort } from "./chat.ts";
+import type { Effort, Protocol } from "./chat.ts";
 
 /** Integer nano-dollars: 1 USD is 1_000_000_000. A price of $0.10 per million tokens is 100 a token. */
 export type NanoUsd = number & { readonly __brand: "NanoUsd" };
@@ -53,7 +53,11 @@ export type Model = {
   /** Who hosts it: a key of the provider registry. */
   readonly provider: string;
   readonly contextTokens: number;
+  /** Where the vendor limits the prompt by itself, below `contextTokens`. */
+  readonly maxInputTokens?: number;
   readonly maxOutputTokens: number;
+  /** What its host speaks: a vendor's own tools, blocks and uploaded files go nowhere else. Absent means unknown. */
+  readonly protocols?: readonly Protocol[];
   readonly capabilities: Capabilities;
   /** Newest first is not required: the row that fits the date and the size is chosen. Empty means unknown. */
   readonly prices: readonly PriceRow[];

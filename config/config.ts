@@ -1,0 +1,91 @@
+import type { Model } from "../router/model.ts";
+import type { Policy } from "../router/policy.ts";
+import type { EmbeddingModel } from "./models/embeddings.ts";
+import type { Secret } from "./secret.ts";
+
+/** Everything the gateway is told from outside, checked and resolved. Nothing in it changes; a reload makes another. */
+export type Config = {
+  /** The file it was read from. */
+  readonly source: string;
+  readonly host: string;
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly logLevel: LogLevel;
+  /** Vendors with a key, by provider id. Empty together with `hosts`: run on the sandbox vendors. */
+  readonly vendors: ReadonlyMap<VendorId, VendorAccess>;
+  /** Further hosts that speak OpenAI's Chat Completions. */
+  readonly hosts: readonly CompatibleHost[];
+  /** No vendor key and no host of one's own. */
+  readonly sandbox: boolean;
+  /** The whole catalogue: built-in models, the file's changes to them, and the hosts' models. */
+  readonly models: readonly Model[];
+  readonly embeddingModels: readonly EmbeddingModel[];
+  /** What to do about a provider that is known but not configured: `set ANTHROPIC_API_KEY`. */
+  readonly missingProviders: ReadonlyMap<string, string>;
+  readonly policies: readonly Policy[];
+  readonly defaultPolicy: string;
+  /** Each alias with the names it stands for, in order. */
+  readonly aliases: Readonly<Record<string, readonly string[]>>;
+  /** Other words for a provider before the slash of a model's name. */
+  readonly providerSynonyms: Readonly<Record<string, string>>;
+  /** Empty: one person on this machine, no authentication. */
+  readonly keys: readonly GatewayKey[];
+  readonly limits: Limits;
+  readonly memory: MemorySettings;
+  readonly qdrant?: { readonly url: string; readonly apiKey?: Secret };
+  readonly redis?: { readonly url: Secret };
+};
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export const vendorIds = ["openai", "anthropic", "google"] as const;
+export type VendorId = (typeof vendorIds)[number];
+
+export type VendorAccess = { readonly apiKey: Secret; readonly baseUrl?: string };
+
+export type CompatibleHost = {
+  readonly id: string;
+  readonly baseUrl: string;
+  /** Absent for a server that asks for none. */
+  readonly apiKey?: Secret;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export type GatewayKey = {
+  /** Shown in logs and metrics in the key's place. */
+  readonly name: string;
+  /** Lower-case hex of the key's SHA-256: the key itself is nowhere. */
+  readonly sha256: string;
+  readonly tenant: string;
+  /** Overrides whatever user a request names. */
+  readonly user?: string;
+  readonly admin: boolean;
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
+  readonly budget?: { readonly usd: number; readonly per: "day" | "month" };
+};
+
+export type Limits = {
+  readonly bodyBytes: number;
+  /** From the request's beginning to the last event of its answer. */
+  readonly requestTimeoutMs: number;
+  /** Until an attempt's first meaningful event, while another candidate is left. */
+  readonly attemptTimeoutMs: number;
+  readonly maxAttempts: number;
+  /** How long running answers may go on after the process is asked to end. */
+  readonly shutdownMs: number;
+};
+
+export type MemorySettings = {
+  readonly enabled: boolean;
+  /** Recall that takes longer is left out of the request. */
+  readonly recallDeadlineMs: number;
+  /** What recalled memories may take of the prompt. */
+  readonly recallTokens: number;
+  /** What the profile and standing instructions may take, at the session's beginning. */
+  readonly coreTokens: number;
+  readonly extraction: { readonly enabled: boolean; readonly policy: string };
+  /** `local`, or an embedding model as `provider/id`. */
+  readonly embedder: string;
+};

@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { didYouMean } from "../router/nearest.ts";
+import type { Config } from "./config.ts";
+import { missingVendors, readEnvironment } from "./environment.ts";
+import type { Variables } from "./environment.ts";
+import { providerSynonyms } from "./models.ts";
+import { embeddingModels } from "./models/embeddings.ts";
+import { resolveHosts, resolveKeys } from "./resolve-keys.ts";
+import { resolveModels } from "./resolve-models.ts";
+import { resolveAliases, resolvePolicies } from "./resolve-policies.ts";
+import { completeSettings, configSchema } from "./schema.ts";
+import type { RawConfig } from "./schema.ts";
+import type { Problem, YamlSource } from "./yaml-errors.ts";
+import { ConfigError, problemsOf, readYaml } from "./yaml-errors.ts";
+
+export type LoadOptions = {
+  /** Default: the process's own. */
+  readonly env?: Variables;
+  /** Flags without the program's name: `--config`, `--host`, `--port`, `--data`. Default: none. */
+  readonly argv?: readonly string[];
+  /** Throws when the file is not there. Default: reads UTF-8 from the disk. */
+  readonly readFile?: (path: string) => string;
+};
+
+/** The file that ships with the gateway: the default of every setting, and the example to copy. */
+export const shippedConfigFile = join(import.meta.dirname, "throughline.yaml");
+
+/**
+ * Environment, flags and file as one checked {@link Config}. The file's settings stand over the shipped ones: a policy
+ * replaces the shipped one of its name, other sections field by field. Throws {@link ConfigError} with everything
+ * that is wrong. Call it again to reload.
+ */
+export function loadConfig(options: LoadOptions = {}): Config {
+  const { env = process.env, argv = [], readFile = (path: string) => readFileSync(path, "utf8") } = options;
+  const environmentProblems: string[] = [];
+  const environment = readEnvironment(env, argv, environmentProblems);
+  if (environmentProblems.length > 0) {
+    throw new ConfigError(environmentProblems.map((message) => ({ file: "environment", message })));
+  }
+  const shipped = parseFile(readFileSync(shippedConfigFile, "utf8"), shippedConfigFile);
+  const file = environment.configFile;
+  const own = file === undefined ? shipped : parseFile(readOwn(file, readFile), file);
+  const raw = own === shipped ? shipped.raw : over(shipped.raw, own.raw);
+  const problems: Problem[] = [];
+  const hosts = resolveHosts(raw, env, problems);
+  const models = resolveModels(raw, problems);
+  const settings = completeSettings.parse({ ...raw, memory: { ...raw.memory, ...extractionOf(shipped.raw, own.raw) } });
+  const config: Config = {
+    source: file ?? shippedConfigFile,
+    host: environment.host,
+    port: environment.port,
+    dataDirectory: environment.dataDirectory,
+    logLevel: settings.logLevel,
+    vendors: environment.vendors,
+    hosts,
+    sandbox: environment.vendors.size === 0 && hosts.length === 0,
+    models,
+    embeddingModels,
+    missingProviders: new Map(missingVendors(environment.vendors)),
+    policies: resolvePolicies(raw, models, problems),
+    defaultPolicy: settings.defaultPolicy,
+    aliases: resolveAliases(raw, models, problems),
+    providerSynonyms,
+    keys: resolveKeys(raw, env, problems),
+    limits: settings.limits,
+    memory: settings.memory,
+    ...(environment.qdrant === undefined ? {} : { qdrant: environment.qdrant }),
+    ...(environment.redis === undefined ? {} : { redis: environment.redis }),
+  };
+  checkReferences(config, problems);
+  if (problems.length > 0) own.source.fail(problems);
+  return config;
+}
+
+type ParsedFile = { readonly raw: RawConfig; readonly source: YamlSource };
+
+function parseFile(text: string, file: string): ParsedFile {
+  const source = readYaml(text, file);
+  // An empty file is a file that leaves everything as it is.
+  const parsed = configSchema.safeParse(source.value ?? {}, { reportInput: true });
+  if (!parsed.success) return source.fail(problemsOf(configSchema, parsed.error.issues));
+  return { raw: parsed.data, source };
+}
+
+function readOwn(file: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(file);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{ file, message: `cannot be read: ${message}` }]);
+  }
+}
+
+function over(shipped: RawConfig, own: RawConfig): RawConfig {
+  return {
+    ...shipped,
+    ...own,
+    policies: { ...shipped.policies, ...own.policies },
+    limits: { ...shipped.limits, ...own.limits },
+    memory: { ...shipped.memory, ...own.memory },
+  };
+}
+
+function extractionOf(shipped: RawConfig, own: RawConfig) {
+  return { extraction: { ...shipped.memory?.extraction, ...own.memory?.extraction } };
+}
+
+function checkReferences(config: Config, problems: Problem[]): void {
+  const policies = config.policies.map(({ name }) => name);
+  const needPolicy = (name: string, path: readonly PropertyKey[]): void => {
+    if (policies.includes(name)) return;
+    problems.push({ path, message: `policy "${name}" does not exist${didYouMean(name, policies)}` });
+  };
+  needPolicy(config.defaultPolicy, ["defaultPolicy"]);
+  needPolicy(config.memory.extraction.policy, ["memory", "extraction", "policy"]);
+  const { embedder } = config.memory;
+  const names = ["local", ...config.embeddingModels.map(({ provider, id }) => `${provider}/${id}`)];
+  // A host's embedding models are its own affair: any name after its id will do.
+  const isOfHost = config.hosts.some(({ id }) => embedder.startsWith(`${id}/`));
+  if (!isOfHost && !names.includes(embedder)) {
+    const message = `unknown embedder "${embedder}"${didYouMean(embedder, names)}`;
+    problems.push({ path: ["memory", "embedder"], message });
+  }
+}

@@ -1,0 +1,167 @@
+import { z } from "zod";
+import { effortLadder } from "../router/chat.ts";
+import { lossRules, maxRules, objectives } from "../router/policy.ts";
+import { taskClasses } from "../router/router.ts";
+import { logLevels } from "./config.ts";
+
+/**
+ * The configuration file as a person writes it: names are names, money is dollars, every field may be left out. What
+ * is not listed here is an error.
+ */
+
+const fraction = z.number().min(0).max(1);
+const dollars = z.number().min(0);
+const count = z.int().min(0);
+const milliseconds = z.int().min(1).max(86_400_000);
+/** A name that stands in URLs, headers, metrics and logs. */
+const word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "must be a short name of letters, digits, . _ -");
+const modelNames = z.array(z.string().min(1).max(200)).max(100);
+
+const weights = z.strictObject({ quality: fraction, cost: fraction, latency: fraction });
+
+const goalFields = {
+  objective: z.enum(objectives).optional(),
+  weights: weights.optional(),
+  minQuality: fraction.optional(),
+  maxCostUsd: dollars.optional(),
+  maxLatencyMs: milliseconds.optional(),
+  regions: z.array(word).min(1).max(50).optional(),
+  prefer: modelNames.optional(),
+  allow: modelNames.min(1).optional(),
+  forbid: modelNames.optional(),
+  fallbacks: modelNames.optional(),
+  losses: z.enum(lossRules).optional(),
+};
+const goal = z.strictObject(goalFields);
+
+const condition = z.strictObject({
+  classes: z.array(z.enum(taskClasses)).min(1).optional(),
+  difficulty: z.enum(["easy", "medium", "hard"]).optional(),
+  inputTokensAbove: count.optional(),
+  inputTokensBelow: count.optional(),
+  images: z.boolean().optional(),
+  files: z.boolean().optional(),
+  audio: z.boolean().optional(),
+  tools: z.boolean().optional(),
+  schema: z.boolean().optional(),
+  confidenceBelow: fraction.optional(),
+});
+
+const policy = z.strictObject({
+  ...goalFields,
+  classes: z.partialRecord(z.enum(taskClasses), goal).optional(),
+  rules: z
+    .array(z.strictObject({ when: condition, ...goalFields }))
+    .max(maxRules)
+    .optional(),
+});
+
+/** Dollars per million tokens. */
+const price = z.strictObject({
+  input: dollars,
+  output: dollars,
+  cacheRead: dollars.optional(),
+  cacheWrite5m: dollars.optional(),
+  cacheWrite1h: dollars.optional(),
+  audioInput: dollars.optional(),
+  from: z.iso.date().optional(),
+  to: z.iso.date().optional(),
+  aboveInputTokens: count.optional(),
+  serviceTier: word.optional(),
+});
+
+const qualityFigure = z.union([fraction, z.partialRecord(z.enum([...taskClasses, "default"]), fraction)]);
+
+const modelFields = {
+  contextTokens: z.int().min(1).optional(),
+  maxOutputTokens: z.int().min(1).optional(),
+  price: z.union([price, z.array(price).max(50)]).optional(),
+  quality: qualityFigure.optional(),
+  ttftMs: milliseconds.optional(),
+  tokensPerSecond: z.number().positive().optional(),
+  regions: z.array(word).max(50).optional(),
+  input: z
+    .array(z.enum(["text", "image", "pdf", "audio"]))
+    .min(1)
+    .optional(),
+  tools: z.boolean().optional(),
+  forcedToolChoice: z.boolean().optional(),
+  parallelTools: z.boolean().optional(),
+  jsonSchema: z.boolean().optional(),
+  sampling: z.enum(["full", "when-not-thinking", "default-only"]).optional(),
+  stop: z.boolean().optional(),
+  efforts: z.array(z.enum(effortLadder)).optional(),
+  defaultEffort: z.enum(effortLadder).optional(),
+  prefill: z.boolean().optional(),
+  midSystem: z.boolean().optional(),
+  promptCache: z.enum(["none", "automatic", "markers"]).optional(),
+};
+
+const host = z.strictObject({
+  id: word,
+  baseUrl: z.url({ protocol: /^https?$/ }),
+  key: z.string().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  models: z
+    .array(z.strictObject({ id: z.string().min(1).max(200), ...modelFields }))
+    .min(1)
+    .max(500),
+});
+
+const gatewayKey = z.strictObject({
+  name: word,
+  key: z.string(),
+  tenant: word,
+  user: z.string().min(1).max(200).optional(),
+  admin: z.boolean().optional(),
+  requestsPerMinute: z.int().min(1).optional(),
+  tokensPerMinute: z.int().min(1).optional(),
+  budget: z.strictObject({ usd: dollars, per: z.enum(["day", "month"]) }).optional(),
+});
+
+const limits = z.strictObject({
+  bodyBytes: z
+    .int()
+    .min(1024)
+    .max(1024 ** 3)
+    .optional(),
+  requestTimeoutMs: milliseconds.optional(),
+  attemptTimeoutMs: milliseconds.optional(),
+  maxAttempts: z.int().min(1).max(50).optional(),
+  shutdownMs: milliseconds.optional(),
+});
+
+const memory = z.strictObject({
+  enabled: z.boolean().optional(),
+  recallDeadlineMs: milliseconds.optional(),
+  recallTokens: count.max(100_000).optional(),
+  coreTokens: count.max(20_000).optional(),
+  extraction: z.strictObject({ enabled: z.boolean().optional(), policy: word.optional() }).optional(),
+  embedder: z.string().min(1).optional(),
+});
+
+export const configSchema = z.strictObject({
+  logLevel: z.enum(logLevels).optional(),
+  defaultPolicy: word.optional(),
+  policies: z.record(word, policy).optional(),
+  aliases: z.record(z.string().min(1).max(200), z.union([z.string(), modelNames.min(1)])).optional(),
+  providers: z.array(host).max(100).optional(),
+  models: z.record(z.string(), z.strictObject({ like: z.string().optional(), ...modelFields })).optional(),
+  keys: z.array(gatewayKey).max(10_000).optional(),
+  limits: limits.optional(),
+  memory: memory.optional(),
+});
+
+/** The settings that the shipped file answers, so that no code has to. */
+export const completeSettings = z.object({
+  logLevel: z.enum(logLevels),
+  defaultPolicy: word,
+  limits: limits.required(),
+  memory: memory.required().extend({ extraction: z.strictObject({ enabled: z.boolean(), policy: word }) }),
+});
+
+export type RawConfig = z.infer<typeof configSchema>;
+export type RawGoal = z.infer<typeof goal>;
+export type RawPolicy = z.infer<typeof policy>;
+export type RawPrice = z.infer<typeof price>;
+export type RawModel = Omit<z.infer<typeof host>["models"][number], "id">;

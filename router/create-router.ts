@@ -1,0 +1,147 @@
+import type { Timer } from "./attempt.ts";
+import type { BreakerOptions, BreakerState } from "./breaker.ts";
+import { Breaker, defaultBreakerOptions } from "./breaker.ts";
+import { createGoals } from "./compiled-goal.ts";
+import type { ExecuteDeps, ExecuteLimits } from "./execute.ts";
+import { defaultExecuteLimits, executePlan } from "./execute.ts";
+import type { LatencySample } from "./learned.ts";
+import { createLearned } from "./learned.ts";
+import type { Model } from "./model.ts";
+import { modelName } from "./model.ts";
+import { createNames } from "./names.ts";
+import type { Classify, PlanDeps } from "./plan.ts";
+import { planRoute } from "./plan.ts";
+import type { Policy } from "./policy.ts";
+import type { Provider } from "./provider.ts";
+import type { RouteContext, Router, TaskClass } from "./router.ts";
+import { createSessionRoutes } from "./session-routes.ts";
+import { watchAnswer } from "./watch-answer.ts";
+
+/** What may change while requests are running. */
+export type Policies = {
+  readonly policies: readonly Policy[];
+  readonly aliases: Readonly<Record<string, readonly string[]>>;
+  readonly defaultPolicy: string;
+};
+
+export type RouterDeps = Policies & {
+  readonly providers: ReadonlyMap<string, Provider>;
+  /** The whole catalogue; only models whose provider is in `providers` are ever chosen. */
+  readonly models: readonly Model[];
+  readonly classify: Classify;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  /** 0 up to 1. */
+  readonly random: () => number;
+  /** Rejects when the signal aborts. */
+  readonly sleep: (delayMs: number, signal: AbortSignal) => Promise<void>;
+  /** Default: `setTimeout` that keeps no process alive. */
+  readonly timer?: Timer;
+  readonly options?: RouterOptions;
+};
+
+export type RouterOptions = {
+  readonly limits?: Partial<ExecuteLimits>;
+  readonly breaker?: BreakerOptions;
+  readonly maxSessions?: number;
+  /** What to do about a provider without a key: `set ANTHROPIC_API_KEY`. */
+  readonly missingProviders?: ReadonlyMap<string, string>;
+  readonly providerSynonyms?: Readonly<Record<string, string>>;
+};
+
+/** The router, and what only its owner may do with it. */
+export type OwnedRouter = Router & {
+  /** Requests that are planned already finish under the old ones. Throws for aliases that stand for themselves. */
+  replacePolicies(policies: Policies): void;
+  /** Feeds a measurement made elsewhere; the router's own answers are measured already. */
+  observe(model: Model, sample: LatencySample): void;
+  /** Somebody's judgement of an answer, 0 to 1: moves the model's quality for that class. */
+  rate(model: Model, taskClass: TaskClass, score: number): void;
+  /** Every model that has been asked, with the state of its breaker. */
+  breakerStates(): readonly { readonly model: string; readonly state: BreakerState }[];
+};
+
+const defaultMaxSessions = 50_000;
+/** Breakers of names that clients made up (snapshots, users' adapters) are forgotten past this many. */
+const maxBreakers = 2_000;
+
+export function createRouter(deps: RouterDeps): OwnedRouter {
+  const { options = {}, clock } = deps;
+  const models = deps.models.filter(({ provider }) => deps.providers.has(provider));
+  const learned = createLearned(models, clock);
+  const sessions = createSessionRoutes(options.maxSessions ?? defaultMaxSessions);
+  const breakers = new Map<string, Breaker>();
+  let current = compile(deps);
+
+  function compile(policies: Policies): Pick<PlanDeps, "names" | "goals"> {
+    const names = createNames({
+      models: deps.models,
+      isConfigured: (provider) => deps.providers.has(provider),
+      aliases: policies.aliases,
+      policies: policies.policies.map(({ name }) => name),
+      missingProviders: options.missingProviders ?? new Map(),
+      ...(options.providerSynonyms === undefined ? {} : { providerSynonyms: options.providerSynonyms }),
+    });
+    return { names, goals: createGoals(policies.policies, policies.defaultPolicy, models) };
+  }
+
+  function breakerOf(model: Model): Breaker {
+    const name = modelName(model);
+    const existing = breakers.get(name);
+    if (existing !== undefined) return existing;
+    if (breakers.size >= maxBreakers) breakers.clear();
+    const breaker = new Breaker(options.breaker ?? defaultBreakerOptions);
+    breakers.set(name, breaker);
+    return breaker;
+  }
+
+  const planDeps: Omit<PlanDeps, "names" | "goals"> = {
+    models,
+    classify: deps.classify,
+    learned,
+    breakerOf: (model) => breakers.get(modelName(model)),
+    sessionOf: (context) => {
+      const key = sessionKeyOf(context);
+      return key === undefined ? undefined : sessions.get(key);
+    },
+    now: clock,
+  };
+  const executeDeps: ExecuteDeps = {
+    providers: deps.providers,
+    breakerOf,
+    watch: (plan, candidate, request, startedAtMs) => {
+      const watchDeps = { breaker: breakerOf(candidate.model), learned, sessions, now: clock };
+      return watchAnswer(watchDeps, plan, candidate, request, sessionKeyOf(plan.context), startedAtMs);
+    },
+    now: clock,
+    random: deps.random,
+    sleep: deps.sleep,
+    timer: deps.timer ?? systemTimer,
+    limits: { ...defaultExecuteLimits, ...options.limits },
+  };
+
+  return {
+    models,
+    get modelNames() {
+      return current.names.all;
+    },
+    plan: (request, context) => planRoute({ ...planDeps, ...current }, request, context),
+    execute: (plan, request, signal) => executePlan(executeDeps, plan, request, signal),
+    replacePolicies(policies) {
+      current = compile(policies);
+    },
+    observe: (model, sample) => learned.observe(model, sample),
+    rate: (model, taskClass, score) => learned.rate(model, taskClass, score),
+    breakerStates: () => [...breakers].map(([model, breaker]) => ({ model, state: breaker.stateAt(clock()) })),
+  };
+}
+
+/** A session's name is the client's to choose: without its owner, two users' sessions could meet. */
+function sessionKeyOf({ tenant, user, session }: RouteContext): string | undefined {
+  return session === undefined ? undefined : JSON.stringify([tenant, user ?? null, session]);
+}
+
+function systemTimer(delayMs: number, callback: () => void): () => void {
+  const timeout = setTimeout(callback, delayMs).unref();
+  return () => clearTimeout(timeout);
+}

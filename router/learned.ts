@@ -1,0 +1,90 @@
+import type { Model } from "./model.ts";
+import { modelName } from "./model.ts";
+import type { TaskClass } from "./router.ts";
+
+export type LatencySample = {
+  /** Until the first meaningful event. */
+  readonly ttftMs: number;
+  /** Absent when the answer was too short to tell. */
+  readonly tokensPerSecond?: number;
+};
+
+/** What experience says of each model: how fast it has been lately, how good people found it. */
+export type Learned = {
+  observe(model: Model, sample: LatencySample): void;
+  /** An answer that came in one piece: only its whole duration is known, so both of the model's figures move alike. */
+  observeWhole(model: Model, durationMs: number, outputTokens: number): void;
+  /** `score` 0 to 1. Published quality counts as much as {@link priorWeight} such scores. */
+  rate(model: Model, taskClass: TaskClass, score: number): void;
+  latencyMs(model: Model, outputTokens: number): number;
+  quality(model: Model, taskClass: TaskClass): number;
+};
+
+/** Measurements older than this say nothing about now; the catalogue's guess takes their place. */
+const freshForMs = 15 * 60_000;
+/** How far one sample moves the average. */
+const sampleWeight = 0.2;
+const priorWeight = 20;
+/** A model whose quality nobody has stated. */
+const unknownQuality = 0.5;
+
+type Speed = { ttftMs: number; tokensPerSecond: number; at: number };
+type Rating = { sum: number; count: number };
+
+/** Remembers only `models`: a name made up by a client (a snapshot, a user's adapter) takes no memory. */
+export function createLearned(models: readonly Model[], now: () => number): Learned {
+  const known = new Set(models.map(modelName));
+  const speeds = new Map<string, Speed>();
+  const ratings = new Map<string, Rating>();
+
+  function freshSpeed(name: string): Speed | undefined {
+    const speed = speeds.get(name);
+    return speed !== undefined && now() - speed.at <= freshForMs ? speed : undefined;
+  }
+
+  function speedOf(model: Model): Omit<Speed, "at"> {
+    const { typicalTtftMs, typicalTokensPerSecond } = model;
+    const guess = { ttftMs: typicalTtftMs, tokensPerSecond: typicalTokensPerSecond };
+    return freshSpeed(modelName(model)) ?? guess;
+  }
+
+  function observe(model: Model, sample: LatencySample): void {
+    const name = modelName(model);
+    if (!known.has(name) || !(sample.ttftMs >= 0)) return;
+    const before = speedOf(model);
+    const tokensPerSecond = sample.tokensPerSecond ?? before.tokensPerSecond;
+    speeds.set(name, {
+      ttftMs: before.ttftMs + sampleWeight * (sample.ttftMs - before.ttftMs),
+      tokensPerSecond: before.tokensPerSecond + sampleWeight * (tokensPerSecond - before.tokensPerSecond),
+      at: now(),
+    });
+  }
+
+  function durationOf(model: Model, outputTokens: number): number {
+    const { ttftMs, tokensPerSecond } = speedOf(model);
+    return ttftMs + (outputTokens / Math.max(1, tokensPerSecond)) * 1000;
+  }
+
+  return {
+    observe,
+    observeWhole(model, durationMs, outputTokens) {
+      const slower = durationMs / Math.max(1, durationOf(model, outputTokens));
+      if (!(slower > 0)) return;
+      const { ttftMs, tokensPerSecond } = speedOf(model);
+      observe(model, { ttftMs: ttftMs * slower, tokensPerSecond: tokensPerSecond / slower });
+    },
+    rate(model, taskClass, score) {
+      if (!known.has(modelName(model)) || !(score >= 0 && score <= 1)) return;
+      const key = `${modelName(model)}\n${taskClass}`;
+      const rating = ratings.get(key) ?? { sum: 0, count: 0 };
+      ratings.set(key, { sum: rating.sum + score, count: rating.count + 1 });
+    },
+    latencyMs: (model, outputTokens) => Math.round(durationOf(model, outputTokens)),
+    quality(model, taskClass) {
+      const prior = model.quality[taskClass] ?? model.quality["default"] ?? unknownQuality;
+      const rating = ratings.get(`${modelName(model)}\n${taskClass}`);
+      if (rating === undefined) return prior;
+      return (prior * priorWeight + rating.sum) / (priorWeight + rating.count);
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import type { BreakerState } from "./breaker.ts";
+import type { Fit } from "./carry.ts";
+import type { CompiledGoal } from "./compiled-goal.ts";
+import type { Model, NanoUsd } from "./model.ts";
+import { modelName } from "./model.ts";
+import type { Candidate, RouteContext } from "./router.ts";
+import { isWorthSwitching } from "./score.ts";
+import type { SessionRoute } from "./session-routes.ts";
+
+/** A candidate in the making. `listed` is the catalogue's row, `model` what the vendor is asked for. */
+export type Draft = {
+  readonly model: Model;
+  readonly listed: Model;
+  readonly fit: Fit;
+  readonly estimate: Candidate["estimate"];
+  /** What it would cost without the session's warm cache. */
+  readonly coldCostNanoUsd: NanoUsd | null;
+  readonly quality: number;
+  readonly latencyMs: number;
+  readonly breaker: BreakerState;
+  score: number;
+  belowFloor: boolean;
+};
+
+export type Arrangement = {
+  readonly compiled: CompiledGoal;
+  /** The client named these models: their order is the client's. */
+  readonly named: boolean;
+  readonly session: SessionRoute | undefined;
+  readonly context: RouteContext;
+  readonly now: number;
+};
+
+/**
+ * The order of trying: healthy before failing, the policy's preferred first and its fallbacks last, then by score.
+ * A session's own model goes to the front while leaving it does not pay.
+ */
+export function arrange(drafts: readonly Draft[], arrangement: Arrangement): Candidate[] {
+  const ordered = drafts.toSorted(
+    arrangement.named ? (a, b) => healthRank(a) - healthRank(b) : (a, b) => compare(a, b, arrangement.compiled),
+  );
+  const staying = arrangement.named ? undefined : stayingDraft(ordered, arrangement);
+  if (staying === undefined)
+    return ordered.map((draft, index) => toCandidate(draft, reasonFor(draft, index, arrangement)));
+  const rest = ordered.filter((draft) => draft !== staying.draft);
+  return [
+    toCandidate(staying.draft, staying.reason),
+    ...rest.map((draft, index) => toCandidate(draft, reasonFor(draft, index + 1, arrangement))),
+  ];
+}
+
+function compare(a: Draft, b: Draft, compiled: CompiledGoal): number {
+  return (
+    healthRank(a) - healthRank(b) ||
+    compiled.fallbackRank(a.listed) - compiled.fallbackRank(b.listed) ||
+    difference(compiled.preferRank(a.listed), compiled.preferRank(b.listed)) ||
+    difference(b.score, a.score) ||
+    difference(b.quality, a.quality) ||
+    difference(a.estimate.costNanoUsd ?? Infinity, b.estimate.costNanoUsd ?? Infinity)
+  );
+}
+
+/** Infinity minus Infinity is not a number, which a sort takes for anything. */
+function difference(a: number, b: number): number {
+  return a === b ? 0 : a - b;
+}
+
+function healthRank(draft: Draft): number {
+  return draft.breaker === "open" ? 1 : 0;
+}
+
+function stayingDraft(
+  ordered: readonly Draft[],
+  { session, context, compiled }: Arrangement,
+): { readonly draft: Draft; readonly reason: string } | undefined {
+  if (session === undefined) return undefined;
+  const draft = ordered.find(({ model }) => modelName(model) === session.model);
+  const [first] = ordered;
+  if (draft === undefined || first === undefined || draft.breaker === "open") return undefined;
+  if (!context.userTurn) return { draft, reason: "stays: tool results go back to the model that asked for them" };
+  if (draft === first) return undefined;
+  const { costNanoUsd } = draft.estimate;
+  const saved = costNanoUsd === null ? 0 : (draft.coldCostNanoUsd ?? costNanoUsd) - costNanoUsd;
+  const lostShare = draft.coldCostNanoUsd === null ? 0 : saved / Math.max(1, draft.coldCostNanoUsd);
+  // A model the policy prefers by name is what its author wants, but not at the price of every cache.
+  if (compiled.preferRank(first.listed) < compiled.preferRank(draft.listed) && saved <= 0) return undefined;
+  if (isWorthSwitching(compiled.goal.objective, draft.score, first.score, lostShare)) return undefined;
+  const loss = saved > 0 ? `, and its warm cache saves $${(saved / 1e9).toFixed(6)}` : "";
+  return { draft, reason: `stays: ${modelName(first.model)} is not enough better to leave${loss}` };
+}
+
+function toCandidate(draft: Draft, reason: string): Candidate {
+  const { model, estimate, quality, latencyMs, score, fit } = draft;
+  return { model, estimate, quality, latencyMs, score, reason, warnings: warningsOf(draft, fit) };
+}
+
+const noWarnings: readonly string[] = [];
+
+function warningsOf(draft: Draft, fit: Fit): readonly string[] {
+  const isPlain = fit.major.length === 0 && fit.minor.length === 0;
+  if (isPlain && draft.estimate.costNanoUsd !== null && !draft.belowFloor) return noWarnings;
+  const warnings = [...fit.major, ...fit.minor];
+  if (draft.estimate.costNanoUsd === null) warnings.push(`price: unknown for ${modelName(draft.model)}`);
+  if (draft.belowFloor) warnings.push("quality: no model that can take this request reaches the policy's floor");
+  return warnings;
+}
+
+function reasonFor(draft: Draft, index: number, { named, compiled }: Arrangement): string {
+  if (draft.breaker === "open") return "failing lately: tried after the others";
+  if (named) return index === 0 ? "asked for by name" : "asked for by name, next in line";
+  if (compiled.isFallback(draft.listed)) return "fallback of the policy";
+  const preferred = compiled.preferRank(draft.listed) === Infinity ? "" : "preferred by the policy, ";
+  return preferred + objectiveReason(draft, index, compiled);
+}
+
+function objectiveReason(draft: Draft, index: number, { goal }: CompiledGoal): string {
+  const place = index === 0 ? "best" : `place ${index + 1}`;
+  switch (goal.objective) {
+    case "quality":
+      return `${place} by quality (${draft.quality.toFixed(2)})`;
+    case "cheapest":
+      return `${place} by price`;
+    case "fastest":
+      return `${place} by speed (about ${draft.latencyMs} ms)`;
+    case "balanced":
+      return `${place} by quality, price and speed together (${draft.score.toFixed(3)})`;
+  }
+}

@@ -1,0 +1,238 @@
+import type { Breaker } from "./breaker.ts";
+import type { Fit, Need } from "./carry.ts";
+import { askedEffort, fitOf, needsOf } from "./carry.ts";
+import type { ChatRequest } from "./chat.ts";
+import { effortLadder } from "./chat.ts";
+import type { CompiledGoal, Goals } from "./compiled-goal.ts";
+import { effortOn, estimateCost, expectedOutputTokens } from "./estimate.ts";
+import type { Learned } from "./learned.ts";
+import type { Model } from "./model.ts";
+import { modelName } from "./model.ts";
+import type { Names } from "./names.ts";
+import { noCandidateError } from "./no-candidate.ts";
+import { arrange } from "./order.ts";
+import type { Draft } from "./order.ts";
+import { bestOf, scoreOf } from "./score.ts";
+import type { SessionRoute } from "./session-routes.ts";
+import { warmTokensOf } from "./session-routes.ts";
+import type { RequestShape } from "./shape.ts";
+import { shapeOf } from "./shape.ts";
+import type { Classification, Plan, RejectedCandidate, RouteContext } from "./router.ts";
+import { previousUserWords } from "./previous-words.ts";
+
+/** The classifier as the planner sees it. Synchronous: it runs on every request. */
+export type Classify = (view: {
+  readonly text: string;
+  readonly earlier?: string;
+  readonly hasImages: boolean;
+  readonly hasTools: boolean;
+  readonly hasToolResults: boolean;
+  readonly hasSchema: boolean;
+  readonly schemaIsEnum?: boolean;
+  readonly inputTokens: number;
+}) => Classification;
+
+export type PlanDeps = {
+  /** Models whose provider is configured. */
+  readonly models: readonly Model[];
+  readonly names: Names;
+  readonly goals: Goals;
+  readonly classify: Classify;
+  readonly learned: Learned;
+  readonly breakerOf: (model: Model) => Breaker | undefined;
+  readonly sessionOf: (context: RouteContext) => SessionRoute | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+};
+
+/** Classifies, filters, prices and orders. Calls nobody. */
+export function planRoute(deps: PlanDeps, request: ChatRequest, context: RouteContext): Plan {
+  const resolution = deps.names.resolve(request.model);
+  const shape = shapeOf(request);
+  const classification = classifyRequest(deps, request, context, shape);
+  const policyName = context.policy ?? (resolution.kind === "auto" ? resolution.policy : undefined);
+  const compiled = deps.goals.find(policyName, viewOf(classification, shape));
+  const named = resolution.kind === "models";
+  const now = deps.now();
+  const question: Question = {
+    deps,
+    request,
+    context,
+    shape,
+    classification,
+    compiled,
+    named,
+    needs: needsOf(request, shape),
+    session: deps.sessionOf(context),
+    at: new Date(now).toISOString(),
+    now,
+  };
+  const rejected: RejectedCandidate[] = [];
+  const drafts: Draft[] = [];
+  for (const model of named ? resolution.models : deps.models) consider(model, question, drafts, rejected);
+  const kept = applySoftLimits(drafts, question, rejected);
+  if (kept.length === 0) throw noCandidateError(request.model, compiled.policy.name, named, rejected);
+  const candidates = arrange(kept, { compiled, named, session: question.session, context, now });
+  return {
+    requested: request.model,
+    policy: compiled.policy.name,
+    classification,
+    objective: named ? "named" : compiled.goal.objective,
+    candidates,
+    rejected,
+    context,
+  };
+}
+
+type Question = {
+  readonly deps: PlanDeps;
+  readonly request: ChatRequest;
+  readonly context: RouteContext;
+  readonly shape: RequestShape;
+  readonly classification: Classification;
+  readonly compiled: CompiledGoal;
+  readonly named: boolean;
+  readonly needs: readonly Need[];
+  readonly session: SessionRoute | undefined;
+  readonly at: string;
+  readonly now: number;
+};
+
+function classifyRequest(
+  deps: PlanDeps,
+  request: ChatRequest,
+  context: RouteContext,
+  shape: RequestShape,
+): Classification {
+  if (context.taskClass !== undefined) return { taskClass: context.taskClass, confidence: 1 };
+  const earlier = previousUserWords(request.messages, context);
+  return deps.classify({
+    text: context.turnText,
+    ...(earlier === undefined ? {} : { earlier }),
+    hasImages: shape.lastTurnHasImages,
+    hasTools: shape.hasTools,
+    hasToolResults: shape.endsWithToolResults,
+    hasSchema: shape.hasSchema,
+    schemaIsEnum: shape.schemaIsEnum,
+    inputTokens: shape.inputTokens,
+  });
+}
+
+function viewOf(classification: Classification, shape: RequestShape) {
+  const { inputTokens, hasImages, hasFiles, hasAudio, hasTools, hasSchema } = shape;
+  return { classification, inputTokens, hasImages, hasFiles, hasAudio, hasTools, hasSchema };
+}
+
+/** Adds a model to the drafts, or to the rejected with the first reason that speaks against it. */
+function consider(listed: Model, question: Question, drafts: Draft[], rejected: RejectedCandidate[]): void {
+  const { compiled, named, context } = question;
+  const reject = (reason: string): void => void rejected.push({ model: listed, reason });
+  const forbidden = compiled.refusal(listed, named);
+  if (forbidden !== undefined) return reject(forbidden);
+  const model = forUser(listed, context);
+  if (model === undefined) return reject("lives per user, and this request names none it can be made for");
+  const fit = fitOf(model, question.needs);
+  if (fit.refused !== undefined) return reject(fit.refused);
+  const inputTokens = question.shape.inputTokens + context.memoryTokens;
+  const room = inputRoom(model, question.request);
+  // The count is an estimate: a model asked for by name is left to its vendor's own count when it is close.
+  if (inputTokens > room * (named ? 1.3 : 1)) {
+    return reject(`context: about ${inputTokens} tokens do not fit into ${room}`);
+  }
+  const draft = price(model, listed, fit, inputTokens, question);
+  const limit = named || compiled.isFallback(listed) ? undefined : overLimit(draft, compiled);
+  if (limit !== undefined) return reject(limit);
+  drafts.push(draft);
+}
+
+/** `base-{user}` is a model of which every user has their own. A user whose name does not fit an id has none. */
+function forUser(model: Model, context: RouteContext): Model | undefined {
+  if (!model.id.includes("{user}")) return model;
+  // Replacing odd characters instead would give two users one model, and with it each other's words.
+  if (context.user === undefined || !/^[A-Za-z0-9._-]{1,64}$/.test(context.user)) return undefined;
+  return { ...model, id: model.id.replaceAll("{user}", context.user) };
+}
+
+/** An answer needs this much room at least, when the client set no limit. */
+const answerReserveTokens = 1_024;
+
+function inputRoom(model: Model, request: ChatRequest): number {
+  const reserve = Math.min(request.maxOutputTokens ?? answerReserveTokens, model.maxOutputTokens);
+  return Math.min(model.contextTokens - reserve, model.maxInputTokens ?? Infinity);
+}
+
+function price(model: Model, listed: Model, fit: Fit, inputTokens: number, question: Question): Draft {
+  const { request, classification, deps, session, now } = question;
+  const { taskClass } = classification;
+  const effort = effortOn(model, askedEffort(request), effortLadder);
+  const outputTokens = expectedOutputTokens(model, request, taskClass, effort);
+  const cacheReadTokens = warmTokensOf(session, modelName(model), now);
+  const cost = { inputTokens, cacheReadTokens, outputTokens, at: question.at, tier: request.serviceTier };
+  const estimate = estimateCost(model, cost);
+  const isWarm = estimate.cacheReadTokens > 0;
+  return {
+    model,
+    listed,
+    fit,
+    estimate,
+    coldCostNanoUsd: isWarm ? estimateCost(model, { ...cost, cacheReadTokens: 0 }).costNanoUsd : estimate.costNanoUsd,
+    quality: deps.learned.quality(model, taskClass),
+    latencyMs: deps.learned.latencyMs(model, outputTokens),
+    breaker: deps.breakerOf(model)?.stateAt(now) ?? "closed",
+    score: 0,
+    belowFloor: false,
+  };
+}
+
+function overLimit(draft: Draft, compiled: CompiledGoal): string | undefined {
+  const { maxCostNanoUsd, maxLatencyMs } = compiled.goal;
+  const { costNanoUsd } = draft.estimate;
+  if (maxCostNanoUsd !== undefined) {
+    if (costNanoUsd === null) return "price: unknown, and this policy sets a ceiling";
+    if (costNanoUsd > maxCostNanoUsd)
+      return `price: about ${usd(costNanoUsd)} is over the ceiling of ${usd(maxCostNanoUsd)}`;
+  }
+  if (maxLatencyMs !== undefined && draft.latencyMs > maxLatencyMs) {
+    return `latency: about ${draft.latencyMs} ms is over ${maxLatencyMs}`;
+  }
+  return undefined;
+}
+
+function usd(nanoUsd: number): string {
+  return `$${(nanoUsd / 1e9).toFixed(6)}`;
+}
+
+/**
+ * Losses and the quality floor choose among models; they never leave a request without one (`refuse` does). Scores
+ * are set here, once it is known who is compared with whom.
+ */
+function applySoftLimits(
+  drafts: readonly Draft[],
+  question: Question,
+  rejected: RejectedCandidate[],
+): readonly Draft[] {
+  const { compiled, named, classification } = question;
+  const { goal } = compiled;
+  let kept = drafts;
+  const drop = (reasonOf: (draft: Draft) => string | undefined): void => {
+    kept = kept.filter((draft) => {
+      const reason = reasonOf(draft);
+      if (reason !== undefined) rejected.push({ model: draft.model, reason });
+      return reason === undefined;
+    });
+  };
+  if (goal.losses === "refuse") drop(({ fit }) => fit.major[0] ?? fit.minor[0]);
+  const someCarryAll = kept.some(({ fit }) => fit.major.length === 0);
+  if (!named && goal.losses === "avoid" && someCarryAll) drop(({ fit }) => fit.major[0]);
+  const floor = goal.minQuality;
+  if (!named && floor !== undefined) {
+    const isBelow = (draft: Draft): boolean => draft.quality < floor && !compiled.isFallback(draft.listed);
+    const someReach = kept.some((draft) => draft.quality >= floor);
+    if (someReach)
+      drop((draft) => (isBelow(draft) ? `quality: ${draft.quality.toFixed(2)} is below ${floor}` : undefined));
+    else for (const draft of kept) draft.belowFloor = true;
+  }
+  const best = bestOf(kept);
+  for (const draft of kept) draft.score = scoreOf(draft, goal, best, classification.difficulty);
+  return kept;
+}
