@@ -1,0 +1,282 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { QueueFullError } from "../../memory/job-queue.ts";
+import type { Job, JobQueue } from "../../memory/job-queue.ts";
+import type { Owner } from "../../memory/memory.ts";
+import { createSqliteQueue } from "../../memory/sqlite-queue.ts";
+import { openDatabase } from "../../memory/sqlite/database.ts";
+
+type Bounds = { readonly maxJobs: number; readonly maxAttempts: number };
+type Opened = { readonly queue: JobQueue; readonly close: () => Promise<void> };
+
+/** Every queue the project has. `open` may be called twice for one place, as two processes would. */
+const queues: Readonly<Record<string, { open: (place: string, bounds: Bounds, clock: () => number) => Opened }>> = {
+  sqlite: {
+    open: (place, bounds, clock) => {
+      const database = openDatabase(join(place, "throughline.sqlite"));
+      const queue = createSqliteQueue(database, { ...bounds, clock });
+      const close = async () => {
+        await queue.close();
+        database.close();
+      };
+      return { queue, close };
+    },
+  },
+};
+
+const anna: Owner = { tenant: "acme", user: "anna" };
+const ben: Owner = { tenant: "acme", user: "ben" };
+const job = (id: string, owner = anna) => ({ id, owner, kind: "turn", payload: `{"id":"${id}"}` });
+const ids = (jobs: readonly Job[]) => jobs.map((found) => found.id);
+const lease = 1_000;
+
+describe.each(Object.entries(queues))("queue %s", (_name, { open }) => {
+  let place: string;
+  let now: number;
+  let opened: Opened[];
+  let queue: JobQueue;
+
+  const openQueue = (bounds: Bounds = { maxJobs: 10, maxAttempts: 3 }) => {
+    const one = open(place, bounds, () => now);
+    opened.push(one);
+    return one.queue;
+  };
+
+  beforeEach(() => {
+    place = mkdtempSync(join(tmpdir(), "throughline-"));
+    now = Date.parse("2026-03-01T10:00:00Z");
+    opened = [];
+    queue = openQueue();
+  });
+  afterEach(async () => {
+    for (const one of opened) await one.close();
+    rmSync(place, { recursive: true });
+  });
+
+  it("gives a job back as it was pushed, with its state", async () => {
+    await queue.push(job("a"));
+    expect(await queue.claim(5, lease)).toEqual([
+      { ...job("a"), state: "running", attempts: 1, pushedAt: "2026-03-01T10:00:00.000Z" },
+    ]);
+  });
+
+  it("runs the jobs of one owner one at a time, in the order they were pushed", async () => {
+    for (const id of ["a", "b", "c"]) await queue.push(job(id));
+    const order: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      const claimed = await queue.claim(5, lease);
+      expect(claimed).toHaveLength(1);
+      expect(await queue.claim(5, lease)).toEqual([]);
+      order.push(...ids(claimed));
+      await queue.complete(claimed[0]?.id ?? "");
+    }
+    expect(order).toEqual(["a", "b", "c"]);
+    expect(await queue.claim(5, lease)).toEqual([]);
+  });
+
+  it("runs the jobs of different owners side by side, oldest first, within the limit", async () => {
+    const carl: Owner = { tenant: "globex", user: "anna" };
+    await queue.push(job("a1"));
+    await queue.push(job("b1", ben));
+    await queue.push(job("a2"));
+    await queue.push(job("c1", carl));
+    expect(ids(await queue.claim(2, lease))).toEqual(["a1", "b1"]);
+    expect(ids(await queue.claim(5, lease))).toEqual(["c1"]);
+  });
+
+  it("changes nothing when an id is pushed again", async () => {
+    await queue.push(job("a"));
+    await queue.push({ ...job("a"), payload: "other" });
+    expect((await queue.list(anna, undefined, 5)).map((found) => found.payload)).toEqual([job("a").payload]);
+  });
+
+  it("gives a job out again when its lease has run out, before the owner's next", async () => {
+    await queue.push(job("a"));
+    await queue.push(job("b"));
+    await queue.claim(1, lease);
+    now += lease - 1;
+    expect(await queue.claim(5, lease)).toEqual([]);
+    now += 1;
+    expect(await queue.claim(5, lease)).toMatchObject([{ id: "a", attempts: 2 }]);
+  });
+
+  it("waits after a failure, and keeps the owner's order meanwhile", async () => {
+    await queue.push(job("a"));
+    await queue.push(job("b"));
+    await queue.push(job("other", ben));
+    await queue.claim(1, lease);
+    await queue.fail("a", "the model did not answer", 500);
+    expect(ids(await queue.claim(5, lease))).toEqual(["other"]);
+    now += 500;
+    expect(await queue.claim(5, lease)).toMatchObject([
+      { id: "a", attempts: 2, lastError: "the model did not answer" },
+    ]);
+  });
+
+  it("puts a job that failed too often aside, and goes on with the owner's next", async () => {
+    await queue.push(job("a"));
+    await queue.push(job("b"));
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      expect(ids(await queue.claim(5, lease))).toEqual(["a"]);
+      await queue.fail("a", `failure ${attempt}`, 0);
+    }
+    expect(await queue.list(anna, "dead", 5)).toMatchObject([{ id: "a", attempts: 3, lastError: "failure 3" }]);
+    expect(ids(await queue.claim(5, lease))).toEqual(["b"]);
+    expect(await queue.depth()).toMatchObject({ ready: 0, running: 1, dead: 1 });
+  });
+
+  it("puts a job aside whose worker was lost as often as it may be tried", async () => {
+    await queue.push(job("poison"));
+    await queue.push(job("b"));
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      expect(ids(await queue.claim(5, lease))).toEqual(["poison"]);
+      now += lease;
+    }
+    expect(ids(await queue.claim(5, lease))).toEqual(["b"]);
+    expect((await queue.list(anna, "dead", 5))[0]?.lastError).toContain("lease");
+  });
+
+  it("revives a dead job with its attempts forgotten, only for its tenant", async () => {
+    const strict = openQueue({ maxJobs: 10, maxAttempts: 1 });
+    await strict.push(job("a"));
+    await strict.claim(1, lease);
+    await strict.fail("a", "no", 0);
+    expect(await strict.retry("globex", "a")).toBe(false);
+    expect(await strict.retry("acme", "none")).toBe(false);
+    expect(await strict.retry("acme", "a")).toBe(true);
+    expect(await strict.retry("acme", "a")).toBe(false);
+    expect(await strict.claim(5, lease)).toMatchObject([{ id: "a", attempts: 1 }]);
+  });
+
+  it("does not start a revived job while another of its owner runs", async () => {
+    const strict = openQueue({ maxJobs: 10, maxAttempts: 1 });
+    await strict.push(job("a"));
+    await strict.push(job("b"));
+    await strict.claim(1, lease);
+    await strict.fail("a", "no", 0);
+    expect(ids(await strict.claim(5, lease))).toEqual(["b"]);
+    await strict.retry("acme", "a");
+    expect(await strict.claim(5, lease)).toEqual([]);
+    await strict.complete("b");
+    expect(ids(await strict.claim(5, lease))).toEqual(["a"]);
+  });
+
+  it("refuses a job beyond its bound, and takes it when there is room again", async () => {
+    const small = openQueue({ maxJobs: 2, maxAttempts: 1 });
+    await small.push(job("a"));
+    await small.push(job("b", ben));
+    await expect(small.push(job("c"))).rejects.toThrow(QueueFullError);
+    await expect(small.push(job("a"))).resolves.toBeUndefined();
+    await small.claim(1, lease);
+    await expect(small.push(job("c"))).rejects.toThrow(QueueFullError);
+    await small.complete("a");
+    await small.push(job("c"));
+    expect(await small.depth()).toMatchObject({ ready: 2, running: 0 });
+  });
+
+  it("lets no dead jobs stand in the way of new ones, and keeps the newest of them", async () => {
+    const small = openQueue({ maxJobs: 2, maxAttempts: 1 });
+    for (const id of ["a", "b", "c", "d"]) {
+      await small.push(job(id));
+      await small.claim(1, lease);
+      await small.fail(id, "no", 0);
+    }
+    expect(ids(await small.list(anna, "dead", 10))).toEqual(["d", "c"]);
+    expect(await small.depth()).toEqual({ ready: 0, running: 0, dead: 2, oldestReadyMs: 0 });
+  });
+
+  it("says how long the oldest job waits", async () => {
+    await queue.push(job("a"));
+    now += 700;
+    await queue.push(job("b"));
+    expect(await queue.depth()).toEqual({ ready: 2, running: 0, dead: 0, oldestReadyMs: 700 });
+  });
+
+  it("lists newest first, one owner's or a whole tenant's, and never another tenant's", async () => {
+    await queue.push(job("a"));
+    await queue.push(job("b", ben));
+    await queue.push(job("g", { tenant: "globex", user: "anna" }));
+    expect(ids(await queue.list({ tenant: "acme" }, undefined, 5))).toEqual(["b", "a"]);
+    expect(ids(await queue.list(anna, "ready", 5))).toEqual(["a"]);
+    expect(ids(await queue.list({ tenant: "acme" }, undefined, 1))).toEqual(["b"]);
+    expect(await queue.list({ tenant: "acme" }, "dead", 5)).toEqual([]);
+  });
+
+  it("erases every job of an owner, running and dead ones too, and nobody else's", async () => {
+    const strict = openQueue({ maxJobs: 10, maxAttempts: 1 });
+    for (const id of ["a", "b", "c"]) await strict.push(job(id));
+    await strict.push(job("other", ben));
+    await strict.claim(1, lease);
+    await strict.fail("a", "no", 0);
+    await strict.claim(1, lease);
+    expect(await strict.erase(anna)).toBe(3);
+    expect(await strict.list({ tenant: "acme" }, undefined, 5)).toMatchObject([{ id: "other" }]);
+    await strict.complete("b");
+    await strict.fail("b", "gone", 0);
+    expect(await strict.depth()).toMatchObject({ ready: 1, running: 0, dead: 0 });
+  });
+
+  it("gives each job to one of two processes only, in order", async () => {
+    const other = openQueue();
+    for (const id of ["a1", "a2"]) await queue.push(job(id));
+    await other.push(job("b1", ben));
+    const [mine, theirs] = await Promise.all([queue.claim(2, lease), other.claim(2, lease)]);
+    expect([...ids(mine), ...ids(theirs)].toSorted()).toEqual(["a1", "b1"]);
+    await other.complete("a1");
+    expect(ids(await queue.claim(5, lease))).toEqual(["a2"]);
+  });
+
+  it("keeps what it holds when it is closed and opened again", async () => {
+    await queue.push(job("a"));
+    await queue.push(job("b"));
+    await queue.claim(1, lease);
+    for (const one of opened.splice(0)) await one.close();
+    const again = openQueue();
+    expect(await again.depth()).toMatchObject({ ready: 1, running: 1 });
+    now += lease;
+    expect(ids(await again.claim(5, lease))).toEqual(["a"]);
+  });
+
+  it("refuses work once it is closed", async () => {
+    await queue.close();
+    await expect(queue.push(job("a"))).rejects.toThrow("closed");
+  });
+});
+
+describe("the queue in a file", () => {
+  it("holds every job whose push had resolved when the process was killed", async () => {
+    const place = mkdtempSync(join(tmpdir(), "throughline-"));
+    const path = join(place, "throughline.sqlite");
+    const script = join(import.meta.dirname, "../fixtures/push-jobs.ts");
+    const children = ["left", "right"].map((prefix) =>
+      spawn(process.execPath, [script, path, prefix], { stdio: ["ignore", "pipe", "inherit"] }),
+    );
+    const said = await Promise.all(
+      children.map(async (child) => {
+        let text = "";
+        for await (const chunk of child.stdout) {
+          text += String(chunk);
+          if (text.length > 2_000) child.kill("SIGKILL");
+        }
+        return text.split("\n").slice(0, -1);
+      }),
+    );
+    const database = openDatabase(path);
+    const queue = createSqliteQueue(database, { maxJobs: 1_000_000, maxAttempts: 3, clock: () => Date.now() });
+    for (const [index, prefix] of ["left", "right"].entries()) {
+      const found = new Set(ids(await queue.list({ tenant: "acme", user: prefix }, undefined, 1_000)));
+      const heard = said[index] ?? [];
+      expect(heard.length).toBeGreaterThan(100);
+      const newest = heard.slice(-900).filter((id) => !found.has(id));
+      expect(newest).toEqual([]);
+    }
+    const { ready } = await queue.depth();
+    expect(ready).toBeGreaterThanOrEqual(said.flat().length);
+    expect(ids(await queue.claim(5, lease)).toSorted()).toEqual(["left-0", "right-0"]);
+    database.close();
+    rmSync(place, { recursive: true });
+  });
+});
