@@ -145,8 +145,17 @@ function originOf(origins: Map<string, Origin>, name: string, bounds: Bounds): O
   return origin;
 }
 
-function plainHeaders(headers: RequestInit["headers"]): Record<string, string> {
-  return Object.fromEntries(headers instanceof Headers ? headers : new Headers(headers));
+function plainHeaders(headers: RequestInit["headers"]): Iterable<[string, string]> | Record<string, string> {
+  if (headers === undefined) return {};
+  if (headers instanceof Headers) return headers;
+  // A list of pairs would be taken for a flat list of names and values.
+  if (Array.isArray(headers)) return new Headers(headers);
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (Array.isArray(value)) plain[name] = value.join(", ");
+    else if (typeof value === "string") plain[name] = value;
+  }
+  return plain;
 }
 
 /** The SDKs send text; bytes are uploads. A stream could not be sent again. */
@@ -179,7 +188,9 @@ function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     stream.on("error", reject);
-    stream.on("close", () => reject(new GatewayError("unreachable", "The vendor's answer was cut short.")));
+    stream.on("close", () => {
+      if (!stream.readableEnded) reject(new GatewayError("unreachable", "The vendor's answer was cut short."));
+    });
     stream.on("end", () => resolve(chunks.length === 1 ? asBuffer(chunks[0]) : Buffer.concat(chunks, bytes)));
     stream.on("data", (chunk: Uint8Array) => {
       bytes += chunk.length;

@@ -14,10 +14,16 @@ export type StreamDecoder = {
   push(event: SseEvent): AnswerFrame | undefined;
   /** True once the terminal event was pushed: nothing is read after it, heartbeats or not. */
   readonly done: boolean;
+  /**
+   * True when all but an optional trailer (the usage) is here. What has not come {@link maxTrailerMs} later is not waited
+   * for: some hosts neither send it nor end their stream.
+   */
+  readonly closing?: boolean;
   /** The stream ended by itself. Gives what is still owed (a finish), or throws `bad_answer` when it was cut. */
   end(): AnswerFrame | undefined;
 };
 
+export const maxTrailerMs = 2000;
 const maxErrorBodyBytes = 256 * 1024;
 
 /**
@@ -117,18 +123,29 @@ async function* readFrames(
 ): AsyncGenerator<AnswerFrame> {
   const stop = (): void => cancelBody(response, asError(signal.reason));
   signal.addEventListener("abort", stop, { once: true });
+  let trailer: NodeJS.Timeout | undefined;
+  let trailerMissed = false;
   try {
     if (signal.aborted) stop();
     for await (const event of readSse(bodyOf(response, { keepOpen: true }))) {
       const frame = decoder.push(event);
       if (frame !== undefined) yield frame;
       if (decoder.done) return;
+      if (decoder.closing === true && trailer === undefined) {
+        trailer = setTimeout(() => {
+          trailerMissed = true;
+          cancelBody(response);
+        }, maxTrailerMs);
+      }
     }
     const last = decoder.end();
     if (last !== undefined) yield last;
   } catch (error) {
-    throw failureOf(provider, error, signal);
+    if (!trailerMissed || signal.aborted) throw failureOf(provider, error, signal);
+    const last = decoder.end();
+    if (last !== undefined) yield last;
   } finally {
+    clearTimeout(trailer);
     signal.removeEventListener("abort", stop);
     if (decoder.done) releaseBody(response);
     else cancelBody(response);
