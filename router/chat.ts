@@ -29,7 +29,13 @@ export type MediaSource =
   /** A file uploaded to one vendor: means nothing to another. */
   | { readonly kind: "file-id"; readonly protocol: Protocol; readonly id: string };
 
-export type TextPart = { readonly type: "text"; readonly text: string; readonly cache?: CacheMark };
+export type TextPart = {
+  readonly type: "text";
+  readonly text: string;
+  readonly cache?: CacheMark;
+  /** What the vendor signed this text with (Gemini), from the `text-delta` that carried it. */
+  readonly state?: VendorState;
+};
 export type ImagePart = {
   readonly type: "image";
   readonly source: MediaSource;
@@ -147,6 +153,8 @@ export type ChatRequest = {
   /** The client's dialect and body: read only by a provider that speaks the same protocol, never changed. */
   readonly dialect: Protocol;
   readonly raw: JsonObject;
+  /** The client's headers that its own dialect's vendor reads (`anthropic-beta`), lower-case names; passed on by allow-list. */
+  readonly dialectHeaders?: Readonly<Record<string, string>>;
   /** As the client wrote it: `auto`, `auto:cheap`, a model id, `provider/model` or an alias. */
   readonly model: string;
   readonly messages: readonly ChatMessage[];

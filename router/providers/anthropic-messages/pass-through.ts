@@ -1,0 +1,88 @@
+import type { JsonObject, JsonValue } from "../../json.ts";
+import { isJsonObject } from "../../json.ts";
+import type { ProviderCall } from "../../provider.ts";
+import { createToolNames } from "../tool-names.ts";
+import type { MessagesRequest } from "./request.ts";
+import { bindingControlsBeta, bindsThinking, dropUnboundBlocks } from "./thinking.ts";
+import { anthropicToolNames } from "./tools.ts";
+
+/**
+ * The client's own body, which the vendor understands better than we do: only the model and the memory blocks differ.
+ * Where memory stands in a conversation with thinking, the vendor is also told to leave out thinking that no longer fits
+ * instead of refusing the request.
+ */
+export function toPassThrough(call: Pick<ProviderCall, "request" | "model" | "warn">): MessagesRequest {
+  const { request, model } = call;
+  const messages = withInjections(call);
+  const guard = request.injections.size > 0 && bindsThinking(model.id) && holdsThinking(messages);
+  const thinking = guard ? guardedThinking(request.raw["thinking"]) : undefined;
+  return {
+    body: { ...request.raw, model: model.id, messages, ...(thinking === undefined ? undefined : { thinking }) },
+    betas: [
+      ...allowedBetas(request.dialectHeaders?.["anthropic-beta"], call.warn),
+      ...(thinking === undefined ? [] : [bindingControlsBeta]),
+    ],
+    names: createToolNames(anthropicToolNames),
+  };
+}
+
+function withInjections({ request, warn }: Pick<ProviderCall, "request" | "warn">): JsonValue {
+  const { messages } = request.raw;
+  if (!Array.isArray(messages) || request.injections.size === 0) return messages ?? [];
+  const changed: JsonValue[] = [...messages];
+  for (const [index, block] of request.injections) {
+    const place = request.messages[index]?.source;
+    const message: JsonValue | undefined = place === undefined ? undefined : changed[place];
+    if (place === undefined || !isJsonObject(message) || message["role"] !== "user") {
+      warn("memory: a block found no user message to join and was left out");
+      continue;
+    }
+    changed[place] = { ...message, content: withBlock(message["content"], block) };
+  }
+  return changed;
+}
+
+/** In front of the user's words, but behind tool results, which must open their message. */
+function withBlock(content: JsonValue | undefined, block: string): JsonValue {
+  if (!Array.isArray(content)) return typeof content === "string" ? `${block}\n\n${content}` : block;
+  const parts: readonly JsonValue[] = content;
+  const place = parts.findLastIndex((part) => isJsonObject(part) && part["type"] === "tool_result") + 1;
+  return [...parts.slice(0, place), { type: "text", text: block }, ...parts.slice(place)];
+}
+
+function holdsThinking(messages: JsonValue): boolean {
+  if (!Array.isArray(messages)) return false;
+  return messages.some(
+    (message: JsonValue) =>
+      isJsonObject(message) &&
+      message["role"] === "assistant" &&
+      Array.isArray(message["content"]) &&
+      message["content"].some(
+        (block: JsonValue) =>
+          isJsonObject(block) && (block["type"] === "thinking" || block["type"] === "redacted_thinking"),
+      ),
+  );
+}
+
+/** `undefined` where the client has decided for itself, or does not think. */
+function guardedThinking(thinking: JsonValue | undefined): JsonObject | undefined {
+  if (thinking === undefined || thinking === null) return { type: "adaptive", ...dropUnboundBlocks };
+  if (!isJsonObject(thinking) || thinking["block_binding"] !== undefined) return undefined;
+  const type = thinking["type"];
+  return type === "adaptive" || type === "enabled" ? { ...thinking, ...dropUnboundBlocks } : undefined;
+}
+
+/** Betas that change a message or its answer. Those that belong to an account or another endpoint stay out. */
+const betaFamilies =
+  /^(?:interleaved-thinking|thinking|dev-full-thinking|context-management|context-1m|output-(?:128k|300k)|token-efficient-tools|fine-grained-tool-streaming|extended-cache-ttl|prompt-caching|cache-diagnosis|pdfs|computer-use|code-execution|files-api|mcp-client|skills|structured-outputs|effort|fast-mode|compact|task-budgets|advisor-tool|mid-conversation|inline-tools|server-side-fallback|model-context-window-exceeded|web-fetch|claude-code|tool-search-tool|tool-examples|advanced-tool-use)(?:-[a-z-]+)?-\d{4}-?\d{2}-?\d{2}$/;
+const maxBetas = 32;
+
+function allowedBetas(header: string | undefined, warn: ProviderCall["warn"]): string[] {
+  if (header === undefined) return [];
+  const asked = [...new Set(header.split(",").map((beta) => beta.trim()))].filter((beta) => beta !== "");
+  const allowed = asked.filter((beta) => betaFamilies.test(beta)).slice(0, maxBetas);
+  for (const beta of asked.slice(0, maxBetas)) {
+    if (!allowed.includes(beta)) warn(`anthropic-beta: "${beta.slice(0, 64)}" is not passed on`);
+  }
+  return allowed;
+}

@@ -1,0 +1,75 @@
+import Anthropic from "@anthropic-ai/sdk";
+import type { ChatRequest } from "../chat.ts";
+import type { ProviderOptions } from "../provider-options.ts";
+import type { Provider, ProviderAnswer, ProviderCall } from "../provider.ts";
+import { answerHeaders, failureOf, streamFrames, vendorFetch, wholeFrames } from "../vendor-call.ts";
+import { createMessageDecoder, decodeMessage } from "./anthropic-messages/answer.ts";
+import { anthropicErrors } from "./anthropic-messages/errors.ts";
+import { toPassThrough } from "./anthropic-messages/pass-through.ts";
+import { type MessagesRequest, toMessagesRequest } from "./anthropic-messages/request.ts";
+
+const defaultBaseUrl = "https://api.anthropic.com";
+
+/**
+ * Until the headers are here; for a whole answer that is all of it. The router has its own, shorter limits: this one
+ * keeps the SDK from refusing long answers that are not streamed.
+ */
+const headersTimeoutMs = 60 * 60_000;
+
+export function createAnthropicProvider(options: ProviderOptions): Provider {
+  const client = new Anthropic({
+    apiKey: options.apiKey,
+    // Named, because the SDK would read the environment for it otherwise.
+    baseURL: options.baseUrl ?? defaultBaseUrl,
+    maxRetries: 0,
+    timeout: headersTimeoutMs,
+    fetch: vendorFetch(options.fetch, options.id, anthropicErrors),
+    // Its debug log would hold what users wrote, and an environment variable can switch it on.
+    logLevel: "off",
+    openTelemetry: false,
+    defaultHeaders: { ...options.headers },
+  });
+  return {
+    id: options.id,
+    chat: (call) => chat(client, options.id, call),
+  };
+}
+
+async function chat(client: Anthropic, provider: string, call: ProviderCall): Promise<ProviderAnswer> {
+  const sent = speaksIt(call.request) ? toPassThrough(call) : toMessagesRequest(call);
+  const response = await post(client, provider, call.signal, sent);
+  const context = { provider, names: sent.names };
+  return {
+    protocol: "anthropic-messages",
+    headers: answerHeaders(response.headers),
+    frames:
+      sent.body["stream"] === true
+        ? streamFrames(provider, response, call.signal, createMessageDecoder(context))
+        : wholeFrames(provider, response, call.signal, (text) => decodeMessage(text, context)),
+  };
+}
+
+function speaksIt(request: ChatRequest): boolean {
+  return request.dialect === "anthropic-messages";
+}
+
+/** `client.messages.create` would warn on the console about old models, and its types would not let unknown fields by. */
+async function post(
+  client: Anthropic,
+  provider: string,
+  signal: AbortSignal,
+  { body, betas }: MessagesRequest,
+): Promise<Response> {
+  try {
+    return await client
+      .post("/v1/messages", {
+        body,
+        signal,
+        stream: body["stream"] === true,
+        ...(betas.length === 0 ? undefined : { headers: { "anthropic-beta": betas.join(",") } }),
+      })
+      .asResponse();
+  } catch (error) {
+    throw failureOf(provider, error, signal);
+  }
+}
