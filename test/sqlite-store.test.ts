@@ -52,7 +52,7 @@ const failure = (work: () => unknown): MemoryStoreError => {
 const words = async (from: ReturnType<typeof store>, text: string) =>
   (await from.search(anna, { text, filter: { statuses: ["active"] }, limit: 5 })).sparse.map((hit) => hit.memory.id);
 
-const dense = async (from: ReturnType<typeof store>, vector: Float32Array) =>
+const nearest = async (from: ReturnType<typeof store>, vector: Float32Array) =>
   (await from.search(anna, { vector, filter: {}, limit: 5 })).dense.map((hit) => hit.memory.id);
 
 const item = (id: string, vector: Float32Array): IndexedMemory => ({ memory: memory(id, `note ${id}`), vector });
@@ -280,10 +280,10 @@ describe("the SQLite file", () => {
       const database = open();
       await store(database, "first").add(anna, [item("m1", unit(1))]);
       const second = store(database, "second");
-      expect(await dense(second, unit(1))).toEqual([]);
+      expect(await nearest(second, unit(1))).toEqual([]);
       await second.add(anna, [item("m2", unit(0, 1))]);
-      expect(await dense(second, unit(1))).toEqual(["m2"]);
-      expect(await dense(store(database, "first"), unit(1))).toEqual(["m1"]);
+      expect(await nearest(second, unit(1))).toEqual(["m2"]);
+      expect(await nearest(store(database, "first"), unit(1))).toEqual(["m1"]);
     });
 
     it("finds everything again once it was indexed anew, with other dimensions too, words all the while", async () => {
@@ -301,7 +301,7 @@ describe("the SQLite file", () => {
         { batch: 1 },
       );
       expect([renewed, seen]).toEqual([2, ["note m1", "note m2"]]);
-      expect(await dense(wide, vector)).toEqual(["m2", "m1"]);
+      expect(await nearest(wide, vector)).toEqual(["m2", "m1"]);
       expect(await wide.reindex(async () => [])).toBe(0);
     });
 
