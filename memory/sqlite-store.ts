@@ -108,12 +108,12 @@ function createReads({ dimensions, embedder, cache, rows, find }: Parts) {
       const vector = query.vector === undefined ? undefined : quantize(query.vector, dimensions);
       if (target === undefined) return { dense: [], sparse: [] };
       const index = cache.load(target, embedder.find());
-      const slots = index.passing(filter);
+      const passes = index.passing(filter);
       const limit = clamp(query.limit);
       const hits = (scored: readonly Scored[]) => toHits(owner, target, index, scored, rows);
       return {
-        dense: vector === undefined ? [] : hits(index.nearest(vector, slots, limit)),
-        sparse: query.text === undefined ? [] : hits(index.matching(queryTerms(query.text), slots, limit)),
+        dense: vector === undefined ? [] : hits(index.nearest(vector, passes, limit)),
+        sparse: query.text === undefined ? [] : hits(index.matching(queryTerms(query.text), passes, limit)),
       };
     },
 

@@ -1,17 +1,16 @@
 export type Scored = { readonly slot: number; readonly score: number };
 
 /**
- * The `limit` best of `slots` by `scores[slot]`, best first; of two equals the later slot. A score of minus infinity is
- * no hit. Keeps a small sorted list: limits are tens, and almost every candidate fails the first comparison.
+ * The `limit` best of the first `count` scores above `floor`, best first; of two equals the later slot. Keeps a small
+ * sorted list: limits are tens, and almost every candidate fails the first comparison.
  */
-export function bestOf(scores: Float64Array, slots: Int32Array, limit: number): readonly Scored[] {
+export function bestOf(scores: Float64Array, count: number, limit: number, floor: number): readonly Scored[] {
   if (limit < 1) return [];
   const best: Scored[] = [];
-  let least = Number.NEGATIVE_INFINITY;
-  for (let index = slots.length - 1; index >= 0; index--) {
-    const slot = slots[index] ?? 0;
+  let least = floor;
+  for (let slot = count - 1; slot >= 0; slot--) {
     const score = scores[slot] ?? 0;
-    if (score <= least || score === Number.NEGATIVE_INFINITY) continue;
+    if (score <= least) continue;
     insert(best, { slot, score });
     if (best.length > limit) best.pop();
     if (best.length === limit) least = best.at(-1)?.score ?? least;

@@ -1,6 +1,6 @@
 import type { Database } from "./database.ts";
 import { OwnerIndex } from "./owner-index.ts";
-import type { IndexEntry } from "./owner-index.ts";
+import type { IndexEntry, IndexedRow } from "./owner-index.ts";
 import { ownedStatement } from "./owners.ts";
 import type { StoredOwner } from "./owners.ts";
 
@@ -13,6 +13,7 @@ export type IndexCache = {
 };
 
 const ROWS_PER_READ = 4_096;
+const EMPTY = new Uint32Array(1);
 
 const selectEntries = `
   SELECT row, kind, status, core, recorded, superseded, expires, session, agent, terms,
@@ -47,24 +48,25 @@ export function createIndexCache(database: Database, dimensions: number, maxByte
     }
   }
 
-  function readOn(index: OwnerIndex, owner: StoredOwner, embedder: number): void {
+  function read(owner: StoredOwner, embedder: number, after: number): IndexedRow[] {
+    const found: IndexedRow[] = [];
     for (;;) {
-      const rows = select.all(owner, embedder, index.lastRow);
-      for (const row of rows) {
-        const terms = row[9];
-        const vector = row[10];
-        if (!(terms instanceof Uint8Array)) continue;
-        index.append(entryOf(row), terms, vector instanceof Uint8Array ? vector : undefined);
-      }
-      if (rows.length < ROWS_PER_READ) return;
+      const rows = select.all(owner, embedder, found.at(-1)?.entry.row ?? after);
+      for (const row of rows) found.push(toIndexedRow(row));
+      if (rows.length < ROWS_PER_READ) return found;
     }
   }
 
   return {
     load(owner, embedder) {
       const kept = indexes.get(owner.id);
-      const index = kept?.changes === owner.changes ? kept : new OwnerIndex(dimensions, owner.changes);
-      if (index !== kept || owner.lastRow > index.lastRow) readOn(index, owner, embedder);
+      if (kept?.changes === owner.changes && kept.isFresh) {
+        if (owner.lastRow > kept.lastRow) for (const row of read(owner, embedder, kept.lastRow)) kept.append(row);
+        use(owner.id, kept);
+        return kept;
+      }
+      remove(owner.id);
+      const index = new OwnerIndex(dimensions, owner.changes, read(owner, embedder, 0));
       use(owner.id, index);
       return index;
     },
@@ -82,8 +84,18 @@ export function createIndexCache(database: Database, dimensions: number, maxByte
   };
 }
 
-/** The first nine columns of a row, in the order of `selectEntries`. */
-export function entryOf(row: readonly unknown[]): IndexEntry {
+/** A row in the order of `selectEntries`. */
+function toIndexedRow(row: readonly unknown[]): IndexedRow {
+  const terms = row[9];
+  const vector = row[10];
+  return {
+    entry: toEntry(row),
+    terms: terms instanceof Uint8Array ? new Uint32Array(terms.buffer, terms.byteOffset, terms.length >> 2) : EMPTY,
+    vector: vector instanceof Uint8Array ? vector : undefined,
+  };
+}
+
+function toEntry(row: readonly unknown[]): IndexEntry {
   return {
     row: Number(row[0]),
     kind: Number(row[1]),
