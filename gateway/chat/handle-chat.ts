@@ -1,0 +1,338 @@
+import { randomUUID } from "node:crypto";
+import type { MemoryService } from "../../memory/create-memory.ts";
+import type { Prepared } from "../../memory/inject.ts";
+import type { Owner, Turn } from "../../memory/memory.ts";
+import type { ChatRequest } from "../../router/chat.ts";
+import { GatewayError } from "../../router/errors.ts";
+import type { NanoUsd } from "../../router/model.ts";
+import { costOf } from "../../router/price.ts";
+import type { Execution, Plan, RouteContext, Router } from "../../router/router.ts";
+import { userWords } from "../../router/user-words.ts";
+import { readObject } from "../dialects/read.ts";
+import type { Dialect } from "../dialects/dialect.ts";
+import { toGatewayError } from "../failure.ts";
+import { callerOf, type GatewayRequest, type GatewayResponse } from "../handler.ts";
+import { type Caller, headerText, userOf } from "../identity.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Trace, Traces } from "../traces.ts";
+import { answerKey, lastUserTurn, toTurns } from "./conversation.ts";
+import { type MemoryMode, memoryModeOf } from "./memory-mode.ts";
+import { createMeter, type Metered } from "./meter.ts";
+import { sendStream, sendWhole } from "./respond.ts";
+import { answerHeaders, formatCost } from "./response-headers.ts";
+import { nameSession, openingKey, type SessionName } from "./session.ts";
+
+export type ChatParts = {
+  readonly router: Router;
+  /** Absent when memory is switched off by configuration. */
+  readonly memory: MemoryService | undefined;
+  /** Remembers which session a conversation's opening belongs to. */
+  readonly openings: Openings;
+  readonly metrics: Metrics;
+  readonly traces: Traces;
+  readonly log: Logger;
+  readonly clock: () => Date;
+  /** Tokens that recall may add, for pricing a plan before recall is done. */
+  readonly memoryTokens: number;
+};
+
+export interface Openings {
+  find(owner: Owner, opening: string): Promise<string | undefined>;
+  bind(owner: Owner, opening: string, session: string): Promise<void>;
+}
+
+/** What is known of a request so far; becomes its trace, its log line and its metrics, however it ends. */
+type Life = {
+  readonly trace: string;
+  readonly route: string;
+  readonly startedAt: number;
+  readonly at: Date;
+  caller: Caller;
+  user?: string;
+  session?: string;
+  request?: ChatRequest;
+  plan?: Plan;
+  execution?: Execution;
+  prepared?: Prepared;
+  metered?: Metered;
+  cost?: NanoUsd | null;
+  remembered: boolean;
+  warnings: string[];
+};
+
+/** The life of a request: parse → recall and route → inject → execute → encode → meter → remember. */
+export function createChatHandler(dialect: Dialect, route: string, parts: ChatParts) {
+  return async function handleChat(request: GatewayRequest, response: GatewayResponse): Promise<void> {
+    const hangUp = new AbortController();
+    response.once("close", () => {
+      if (!response.writableFinished) hangUp.abort(new DOMException("The client closed the request", "AbortError"));
+    });
+    const life: Life = {
+      trace: response.locals.trace,
+      route,
+      startedAt: performance.now(),
+      at: parts.clock(),
+      caller: callerOf(response),
+      remembered: false,
+      warnings: [],
+    };
+    parts.metrics.inFlight(1);
+    try {
+      const failure = await serve(dialect, parts, life, request, response, hangUp.signal);
+      finish(parts, life, 200, failure);
+    } catch (thrown) {
+      if (hangUp.signal.aborted) {
+        finish(parts, life, 499, undefined);
+        return;
+      }
+      const failure = toGatewayError(thrown);
+      finish(parts, life, failure.status, failure);
+      throw failure;
+    } finally {
+      parts.metrics.inFlight(-1);
+    }
+  };
+}
+
+async function serve(
+  dialect: Dialect,
+  parts: ChatParts,
+  life: Life,
+  http: GatewayRequest,
+  response: GatewayResponse,
+  signal: AbortSignal,
+): Promise<GatewayError | undefined> {
+  const parsed = dialect.parse(readObject(http.body, "body"), http.headers);
+  life.request = parsed;
+  const user = userOf(life.caller, http.headers, parsed);
+  if (user !== undefined) life.user = user;
+  const mode = memoryModeOf(http.headers, user);
+  const turns = toTurns(parsed);
+  const session = await findSession(parts, life, nameSession(parsed, turns, http.headers, life.trace), mode);
+  life.session = session.id;
+  const plan = parts.router.plan(parsed, routeContext(parts, life, http, turns, mode));
+  life.plan = plan;
+  const prepared = await recall(parts, life, session.id, turns, mode, signal);
+  life.prepared = prepared;
+  const injected = prepared.injections.size === 0 ? parsed : { ...parsed, injections: prepared.injections };
+  const execution = await parts.router.execute(plan, injected, signal);
+  life.execution = execution;
+  life.warnings = [...execution.warnings, ...unknownFieldWarnings(parsed, execution)];
+  const headers = answerHeaders(life.trace, plan, execution, memoryHeader(prepared), life.warnings);
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  return deliver(dialect, parts, life, { response, turns, mode, session, signal });
+}
+
+type Rest = {
+  readonly response: GatewayResponse;
+  readonly turns: readonly Turn[];
+  readonly mode: MemoryMode;
+  readonly session: SessionName;
+  readonly signal: AbortSignal;
+};
+
+async function deliver(dialect: Dialect, parts: ChatParts, life: Life, rest: Rest): Promise<GatewayError | undefined> {
+  const { request, plan, execution } = life;
+  if (request === undefined || plan === undefined || execution === undefined)
+    throw new GatewayError("internal", "Delivered before it was executed.");
+  const meter = createMeter();
+  const estimate = plan.candidates.find((candidate) => candidate.model === execution.model)?.estimate;
+  const close = () => {
+    life.metered = meter.result(estimate?.inputTokens ?? 0);
+    life.cost = costOf(execution.model, life.metered.usage, life.at.toISOString()).costNanoUsd;
+  };
+  const delivery = {
+    response: rest.response,
+    dialect,
+    info: {
+      request,
+      trace: life.trace,
+      modelId: execution.model.id,
+      createdSeconds: Math.floor(life.at.getTime() / 1000),
+      passThrough: execution.answer.protocol === dialect.protocol,
+    },
+    answer: execution.answer,
+    meter,
+    signal: rest.signal,
+    beforeLastByte: async () => {
+      close();
+      await remember(parts, life, rest);
+    },
+    lateHeaders: () => ({ "x-throughline-cost-usd": formatCost(life.cost ?? null) }),
+  };
+  try {
+    if (!request.stream) {
+      await sendWhole(delivery);
+      return undefined;
+    }
+    // A stream's cost is known when it ends: its header is the estimate, the exact figure follows as an SSE comment.
+    rest.response.setHeader("x-throughline-cost-usd", formatCost(estimate?.costNanoUsd ?? null));
+    rest.response.setHeader("x-throughline-cost-basis", "estimate");
+    return await sendStream(delivery, toGatewayError);
+  } finally {
+    // A cut or abandoned answer was paid for all the same.
+    if (life.metered === undefined) close();
+  }
+}
+
+async function findSession(parts: ChatParts, life: Life, named: SessionName, mode: MemoryMode): Promise<SessionName> {
+  if (named.how !== "recognised" || life.user === undefined || (!mode.read && !mode.write)) return named;
+  const owner = { tenant: life.caller.tenant, user: life.user };
+  const known = await parts.openings.find(owner, named.id).catch((error: unknown) => {
+    parts.log.warn({ error, trace: life.trace }, "session not recognised: the ledger failed");
+    return undefined;
+  });
+  return known === undefined ? named : { ...named, id: known };
+}
+
+function routeContext(
+  parts: ChatParts,
+  life: Life,
+  http: GatewayRequest,
+  turns: readonly Turn[],
+  mode: MemoryMode,
+): RouteContext {
+  const policy = headerText(http.headers, "x-throughline-policy");
+  const spoken = turns.findLast((turn) => turn.role === "user" && !turn.carriesToolResults);
+  return {
+    tenant: life.caller.tenant,
+    turnText: spoken === undefined ? "" : userWords(spoken.text),
+    userTurn: lastUserTurn(turns) !== undefined,
+    memoryTokens: mode.read ? parts.memoryTokens : 0,
+    ...(life.user === undefined ? {} : { user: life.user }),
+    ...(life.session === undefined ? {} : { session: life.session }),
+    ...(policy === undefined ? {} : { policy }),
+  };
+}
+
+const memoryOff: Prepared = { status: "off", injections: new Map(), recalled: [], tokens: 0, recallMs: 0 };
+
+async function recall(
+  parts: ChatParts,
+  life: Life,
+  session: string,
+  turns: readonly Turn[],
+  mode: MemoryMode,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  if (life.user === undefined || !mode.read || parts.memory === undefined) return memoryOff;
+  const scope = { tenant: life.caller.tenant, user: life.user };
+  return parts.memory.prepare({ scope, session, turns, read: mode.read, trace: life.trace }, signal);
+}
+
+async function remember(parts: ChatParts, life: Life, rest: Rest): Promise<void> {
+  const { metered, execution, user } = life;
+  if (
+    parts.memory === undefined ||
+    !rest.mode.write ||
+    user === undefined ||
+    metered === undefined ||
+    execution === undefined
+  )
+    return;
+  const spoken = rest.turns.findLast((turn) => turn.role === "user" && !turn.carriesToolResults);
+  if (spoken === undefined) return;
+  const owner = { tenant: life.caller.tenant, user };
+  const reply = answerKey(metered.text, metered.toolCalls);
+  try {
+    await parts.memory.remember({
+      scope: owner,
+      session: rest.session.id,
+      trace: life.trace,
+      model: `${execution.model.provider}/${execution.model.id}`,
+      user: spoken,
+      before: rest.turns.slice(Math.max(0, spoken.index - 6), spoken.index),
+      answer: metered.text,
+      at: life.at,
+    });
+    life.remembered = true;
+    if (rest.session.how === "new" && rest.session.opening !== undefined) {
+      await parts.openings.bind(owner, openingKey(rest.session.opening, reply), rest.session.id);
+    }
+  } catch (error) {
+    // The answer is the client's whatever happens to memory; that it was not remembered is said, counted and logged.
+    life.warnings.push("memory: this turn was not remembered");
+    parts.log.error({ error, trace: life.trace }, "turn not remembered");
+  }
+}
+
+/** Fields only the client's own dialect knows, when another protocol answered: named, never silently dropped. */
+function unknownFieldWarnings(request: ChatRequest, execution: Execution): readonly string[] {
+  if (execution.answer.protocol === request.dialect) return [];
+  return request.unknownFields.map((field) => `${field.slice(0, 60)}: not carried to ${execution.model.provider}`);
+}
+
+function memoryHeader(prepared: Prepared): string {
+  return prepared.status === "hit" ? `hit;n=${prepared.recalled.length}` : prepared.status;
+}
+
+function finish(parts: ChatParts, life: Life, status: number, failure: GatewayError | undefined): void {
+  const { prepared, metered, execution } = life;
+  const durationMs = performance.now() - life.startedAt;
+  const trace: Trace = {
+    id: life.trace,
+    at: life.at.toISOString(),
+    route: life.route,
+    tenant: life.caller.tenant,
+    user: life.user,
+    session: life.session,
+    requested: life.request?.model,
+    stream: life.request?.stream ?? false,
+    taskClass: life.plan?.classification.taskClass,
+    plan: life.plan,
+    model: execution?.model,
+    attempts: execution?.attempts ?? [],
+    memory: {
+      status: prepared?.status ?? "off",
+      recalled: prepared?.recalled.map(({ memory, score }) => ({ id: memory.id, kind: memory.kind, score })) ?? [],
+      tokens: prepared?.tokens ?? 0,
+      recallMs: prepared?.recallMs ?? 0,
+      remembered: life.remembered,
+    },
+    usage: metered?.usage,
+    costNanoUsd: life.cost,
+    warnings: life.warnings,
+    status,
+    finish: metered?.finish,
+    error:
+      failure === undefined
+        ? status === 499
+          ? { code: "client_closed", message: "The client closed the request." }
+          : undefined
+        : { code: failure.code, message: failure.message },
+    durationMs,
+    ttftMs: metered?.firstAt === undefined ? undefined : metered.firstAt - life.startedAt,
+  };
+  parts.traces.add(trace);
+  parts.metrics.request(trace);
+  logLine(parts.log, trace);
+}
+
+/** One line per request: who, what, how long, how much; no content, no secret. */
+function logLine(log: Logger, trace: Trace): void {
+  const line = {
+    trace: trace.id,
+    route: trace.route,
+    status: trace.status,
+    tenant: trace.tenant,
+    user: trace.user,
+    requested: trace.requested,
+    model: trace.model === undefined ? undefined : `${trace.model.provider}/${trace.model.id}`,
+    class: trace.taskClass,
+    attempts: trace.attempts.length,
+    memory: trace.memory.status,
+    recalled: trace.memory.recalled.length,
+    inputTokens: trace.usage?.inputTokens,
+    outputTokens: trace.usage?.outputTokens,
+    costUsd: trace.costNanoUsd === undefined ? undefined : formatCost(trace.costNanoUsd),
+    ms: Math.round(trace.durationMs * 10) / 10,
+    code: trace.error?.code,
+  };
+  if (trace.status >= 500) log.error(line, "request");
+  else log.info(line, "request");
+}
+
+export function newTraceId(): string {
+  return `tl-${randomUUID().replaceAll("-", "")}`;
+}

@@ -1,0 +1,28 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { GatewayError } from "../../router/errors.ts";
+import { headerText } from "../identity.ts";
+
+export type MemoryMode = { readonly read: boolean; readonly write: boolean };
+
+const modes: Readonly<Record<string, MemoryMode>> = {
+  on: { read: true, write: true },
+  off: { read: false, write: false },
+  read: { read: true, write: false },
+  write: { read: false, write: true },
+};
+
+/** `x-throughline-memory`; without a user there is nobody to remember, whatever it says. */
+export function memoryModeOf(headers: IncomingHttpHeaders, user: string | undefined): MemoryMode {
+  const asked = headerText(headers, "x-throughline-memory")?.toLowerCase() ?? "on";
+  const mode = modes[asked];
+  if (mode === undefined) {
+    throw new GatewayError(
+      "invalid_request",
+      `'x-throughline-memory' must be on, off, read or write, not '${asked.slice(0, 40)}'.`,
+      {
+        param: "x-throughline-memory",
+      },
+    );
+  }
+  return user === undefined ? { read: false, write: false } : mode;
+}

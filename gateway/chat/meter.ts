@@ -1,0 +1,83 @@
+import type { FinishReason } from "../../router/chat.ts";
+import type { AnswerFrame } from "../../router/provider.ts";
+import { noUsage, type Usage } from "../../router/usage.ts";
+
+/** What an answer turned out to be, gathered while its frames go by. */
+export type Metered = {
+  readonly text: string;
+  readonly toolCalls: readonly { readonly id: string; readonly name: string }[];
+  readonly usage: Usage;
+  readonly finish: FinishReason | undefined;
+  readonly warnings: readonly string[];
+  /** `performance.now()` of the first frame that meant something. */
+  readonly firstAt: number | undefined;
+};
+
+export interface Meter {
+  push(frame: AnswerFrame): void;
+  /** `inputTokens`: our estimate, used when the vendor's own count never came. */
+  result(inputTokens: number): Metered;
+}
+
+/** Characters in a token, about, where the vendor's count is missing. */
+const charactersPerToken = 4;
+
+export function createMeter(): Meter {
+  let text = "";
+  let otherCharacters = 0;
+  const toolCalls: { id: string; name: string }[] = [];
+  const warnings: string[] = [];
+  let usage: Usage | undefined;
+  let finish: FinishReason | undefined;
+  let firstAt: number | undefined;
+  return {
+    push(frame) {
+      for (const event of frame.events) {
+        switch (event.type) {
+          case "start":
+            break;
+          case "text-delta":
+            // Choice 0 is the conversation's continuation; further choices are alternatives to it.
+            if ((event.choice ?? 0) === 0) text += event.text;
+            else otherCharacters += event.text.length;
+            break;
+          case "refusal-delta":
+          case "thinking-delta":
+            otherCharacters += event.text.length;
+            break;
+          case "tool-call-start":
+            toolCalls.push({ id: event.id, name: event.name });
+            break;
+          case "tool-call-delta":
+            otherCharacters += event.arguments.length;
+            break;
+          case "usage":
+            usage = event.usage;
+            break;
+          case "warning":
+            warnings.push(event.warning);
+            break;
+          case "finish":
+            finish ??= event.reason;
+            break;
+          case "thinking-end":
+          case "tool-call-end":
+          case "vendor":
+            break;
+        }
+        if (firstAt === undefined && event.type !== "start") firstAt = performance.now();
+      }
+    },
+    result(inputTokens) {
+      const counted = Math.ceil((text.length + otherCharacters) / charactersPerToken);
+      return {
+        text,
+        toolCalls,
+        usage: usage ?? { ...noUsage, inputTokens, outputTokens: counted, estimated: true },
+        finish,
+        warnings,
+        firstAt,
+      };
+    },
+  };
+}

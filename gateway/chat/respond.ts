@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import type { GatewayError } from "../../router/errors.ts";
+import type { ProviderAnswer } from "../../router/provider.ts";
+import { type Dialect, type AnswerInfo, ssePing } from "../dialects/dialect.ts";
+import type { Meter } from "./meter.ts";
+
+/** A proxy closes a silent stream after 30 to 60 seconds; a comment well inside that keeps it open. */
+const pingEveryMs = 15_000;
+
+export type Delivery = {
+  readonly response: ServerResponse;
+  readonly dialect: Dialect;
+  readonly info: AnswerInfo;
+  readonly answer: ProviderAnswer;
+  readonly meter: Meter;
+  readonly signal: AbortSignal;
+  /** Runs after the answer is complete and before its last byte leaves: what it does is durable by then. */
+  readonly beforeLastByte: () => Promise<void>;
+  /** Headers that can only be known once the whole answer is here. */
+  readonly lateHeaders: () => Readonly<Record<string, string>>;
+};
+
+/** Sends a whole answer. Throws before anything is sent. */
+export async function sendWhole(delivery: Delivery): Promise<void> {
+  const { response, dialect, info, answer, meter } = delivery;
+  const encoder = dialect.createWholeEncoder(info);
+  for await (const frame of answer.frames) {
+    meter.push(frame);
+    encoder.push(frame);
+  }
+  const body = Buffer.from(encoder.end(), "utf8");
+  await delivery.beforeLastByte();
+  delivery.signal.throwIfAborted();
+  response.setHeader("content-type", "application/json; charset=utf-8");
+  response.setHeader("content-length", body.byteLength);
+  for (const [name, value] of Object.entries(delivery.lateHeaders())) response.setHeader(name, value);
+  response.writeHead(200);
+  response.end(body);
+}
+
+/**
+ * Sends a stream. The first frame is here already (the router held it back), so the status is final. Afterwards a
+ * failure becomes the dialect's own error event: `toFailure` turns what was thrown into one, and it is returned.
+ */
+export async function sendStream(
+  delivery: Delivery,
+  toFailure: (thrown: unknown) => GatewayError,
+): Promise<GatewayError | undefined> {
+  const { response, dialect, info, answer, meter, signal } = delivery;
+  response.setHeader("content-type", "text/event-stream; charset=utf-8");
+  response.setHeader("cache-control", "no-cache, no-transform");
+  response.setHeader("x-accel-buffering", "no");
+  response.writeHead(200);
+  const encoder = dialect.createStreamEncoder(info);
+  let lastWrite = performance.now();
+  const ping = setInterval(() => {
+    if (performance.now() - lastWrite >= pingEveryMs && !response.writableNeedDrain) response.write(ssePing);
+  }, pingEveryMs);
+  try {
+    for await (const frame of answer.frames) {
+      meter.push(frame);
+      const text = encoder.push(frame);
+      if (text === "") continue;
+      lastWrite = performance.now();
+      // Back-pressure: a client that does not read stops us from reading the vendor.
+      if (!response.write(text)) await once(response, "drain", { signal });
+    }
+    await delivery.beforeLastByte();
+    const late = Object.entries(delivery.lateHeaders()).map(([name, value]) => `: ${name} ${value}\n\n`);
+    response.end(late.join("") + encoder.end());
+    return undefined;
+  } catch (thrown) {
+    if (signal.aborted) throw thrown;
+    const failure = toFailure(thrown);
+    response.end(encoder.fail(failure));
+    return failure;
+  } finally {
+    clearInterval(ping);
+  }
+}

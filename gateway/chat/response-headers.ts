@@ -1,0 +1,48 @@
+import { modelName, type NanoUsd } from "../../router/model.ts";
+import type { Execution, Plan } from "../../router/router.ts";
+
+/** Header values are Latin-1 without line ends; longer lists are cut, the trace holds them whole. */
+const maxWarningsLength = 2000;
+
+/** The vendor headers worth handing on: its request id under its own name, and what it says of its limits. */
+const passedOn = /^(x-ratelimit-|ratelimit-|anthropic-ratelimit-)/;
+
+/** What happened to a request, as `x-throughline-*` headers. */
+export function answerHeaders(
+  trace: string,
+  plan: Plan,
+  execution: Execution,
+  memory: string,
+  warnings: readonly string[],
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    "x-throughline-trace": trace,
+    "x-request-id": trace,
+    "x-throughline-model": modelName(execution.model),
+    "x-throughline-class": plan.classification.taskClass,
+    "x-throughline-policy": headerSafe(plan.policy),
+    "x-throughline-memory": memory,
+    "x-throughline-attempts": String(execution.attempts.length),
+  };
+  if (warnings.length > 0)
+    headers["x-throughline-warnings"] = headerSafe(warnings.join("; ")).slice(0, maxWarningsLength);
+  for (const [name, value] of Object.entries(execution.answer.headers)) {
+    if (passedOn.test(name)) headers[name] = headerSafe(value);
+    else if (name === "x-request-id" || name === "request-id")
+      headers["x-throughline-vendor-request-id"] = headerSafe(value);
+  }
+  return headers;
+}
+
+/** Exact to the nano-dollar, without an exponent: `0.000012345`. An unknown price says so. */
+export function formatCost(cost: NanoUsd | null): string {
+  if (cost === null) return "unknown";
+  const digits = String(cost).padStart(10, "0");
+  const fraction = digits.slice(-9).replace(/0+$/, "");
+  return fraction === "" ? digits.slice(0, -9) : `${digits.slice(0, -9)}.${fraction}`;
+}
+
+/** Text from configuration or a vendor, made fit for a header: anything else becomes `?`. */
+export function headerSafe(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, "?");
+}

@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../config/config.ts";
+import { createMemory, type MemoryService } from "../memory/create-memory.ts";
+import { openDatabase } from "../memory/sqlite/database.ts";
+import { createSqliteLedger } from "../memory/sqlite-ledger.ts";
+import { createSqliteQueue } from "../memory/sqlite-queue.ts";
+import { createSqliteStore } from "../memory/sqlite-store.ts";
+import { createStaticEmbedder } from "../memory/static-embedder.ts";
+import { classify } from "../router/classify.ts";
+import { createRouter, type OwnedRouter } from "../router/create-router.ts";
+import { createPooledFetch } from "../router/pooled-fetch.ts";
+import { createAskModel } from "./ask-model.ts";
+import { type ConnectedProviders, connectProviders } from "./connect-providers.ts";
+import { createApp } from "./create-app.ts";
+import { createAuthenticator } from "./identity.ts";
+import { createLogger, type Logger } from "./log.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import { createOpenings } from "./openings.ts";
+import { createRoutes } from "./routes.ts";
+import { createTraces } from "./traces.ts";
+
+/** A whole gateway in one process. `close` drains: requests in flight finish, queued memory writes stay in the file. */
+export type Gateway = {
+  readonly router: OwnedRouter;
+  readonly memory: MemoryService | undefined;
+  readonly providers: ConnectedProviders;
+  readonly log: Logger;
+  /** Listens where the configuration says. Rejects when the port is taken. Returns the port, which was free if it was 0. */
+  listen(): Promise<number>;
+  close(): Promise<void>;
+};
+
+/** Jobs that may wait to be remembered; beyond it a turn is refused by the queue, and the client is told. */
+const maxQueuedJobs = 100_000;
+const maxJobAttempts = 5;
+const keptTraces = 2_000;
+
+/** Builds everything from a configuration and starts its background work. Throws what stands in the way. */
+export async function createGateway(config: Config): Promise<Gateway> {
+  const { log, flush } = createLogger(config.logLevel);
+  const clock = () => new Date();
+  const store = await openStore(config);
+  const fetch = createPooledFetch();
+  const providers = await connectProviders(config, fetch);
+  const router = createRouter({
+    providers: providers.providers,
+    models: config.models,
+    policies: config.policies,
+    aliases: config.aliases,
+    defaultPolicy: config.defaultPolicy,
+    classify,
+    clock: Date.now,
+    random: Math.random,
+    sleep: (delayMs, signal) => sleep(delayMs, undefined, { signal, ref: false }),
+    options: {
+      limits: pickLimits(config),
+      missingProviders: config.missingProviders,
+      providerSynonyms: config.providerSynonyms,
+    },
+  });
+  const metrics = createMetrics(() => store.queue.depth());
+  const memory = config.memory.enabled ? startMemory(config, store, router, metrics, log, clock) : undefined;
+  let draining = false;
+  const app = createApp({
+    routes: createRoutes({
+      config,
+      router,
+      memory,
+      store: store.memories,
+      queue: store.queue,
+      openings: createOpenings(store.ledger),
+      metrics,
+      traces: createTraces(keptTraces),
+      log,
+      clock,
+      draining: () => draining,
+    }),
+    authenticate: createAuthenticator(config.keys),
+    bodyLimitBytes: config.limits.bodyBytes,
+    draining: () => draining,
+    metrics,
+    log,
+  });
+  const server = createServer(app);
+  // Longer than any proxy in front keeps an idle connection: ours must not be the side that closes first.
+  server.keepAliveTimeout = 75_000;
+  server.requestTimeout = 0;
+  return {
+    router,
+    memory,
+    providers,
+    log,
+    listen: () => listen(server, config),
+    async close() {
+      draining = true;
+      await drain(server, config.limits.shutdownMs);
+      await memory?.drain(AbortSignal.timeout(config.limits.shutdownMs));
+      await providers.sandbox?.close();
+      await fetch.close();
+      await store.close();
+      flush();
+    },
+  };
+}
+
+type OpenStore = Awaited<ReturnType<typeof openStore>>;
+
+/** The embedded store: memories, queue and sessions in one file. */
+async function openStore(config: Config) {
+  const embedder = await createStaticEmbedder();
+  const database = openDatabase(join(config.dataDirectory, "throughline.sqlite"));
+  const memories = createSqliteStore(database, { dimensions: embedder.dimensions, embedderId: embedder.id });
+  const queue = createSqliteQueue(database, { maxJobs: maxQueuedJobs, maxAttempts: maxJobAttempts, clock: Date.now });
+  const ledger = createSqliteLedger(database, { clock: Date.now });
+  return {
+    embedder,
+    memories,
+    queue,
+    ledger,
+    async close() {
+      await queue.close();
+      await memories.close();
+      database.close();
+    },
+  };
+}
+
+function startMemory(
+  config: Config,
+  store: OpenStore,
+  router: OwnedRouter,
+  metrics: Metrics,
+  log: Logger,
+  clock: () => Date,
+): MemoryService {
+  const { extraction, recallDeadlineMs, recallTokens, coreTokens } = config.memory;
+  const ask = createAskModel(router, extraction.policy, clock, (asked) => log.debug(asked, "extraction asked a model"));
+  const memory = createMemory({
+    store: store.memories,
+    queue: store.queue,
+    ledger: store.ledger,
+    embedder: store.embedder,
+    ...(extraction.enabled ? { ask } : {}),
+    clock,
+    newId: randomUUID,
+    log: {
+      info: (object, message) => log.info(object, message),
+      warn: (object, message) => log.warn(object, message),
+      error: (object, message) => log.error(object, message),
+    },
+    observe: {
+      decision: ({ operation }) => metrics.memoryDecision(operation),
+      job: (outcome, ms) => metrics.memoryJob(outcome, ms / 1000),
+    },
+    options: { recallDeadlineMs, recallTokens, coreTokens },
+  });
+  memory.start();
+  return memory;
+}
+
+function pickLimits({ limits }: Config) {
+  const { requestTimeoutMs, attemptTimeoutMs, maxAttempts } = limits;
+  return { requestTimeoutMs, attemptTimeoutMs, maxAttempts };
+}
+
+async function listen(server: Server, { host, port }: Config): Promise<number> {
+  server.listen(port, host);
+  await once(server, "listening");
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
+
+/** Stops accepting, lets running answers finish within `withinMs`, then cuts what is left. */
+async function drain(server: Server, withinMs: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, "close");
+  server.close();
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), withinMs);
+  await closed;
+  clearTimeout(cut);
+}

@@ -1,0 +1,41 @@
+import { GatewayError } from "../router/errors.ts";
+
+/** Whatever was thrown, as one of ours. What we did not expect becomes `internal`, with its message kept from the client. */
+export function toGatewayError(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  if (isBodyError(thrown)) return fromBodyError(thrown);
+  return new GatewayError("internal", "Something went wrong inside the gateway. The trace id finds it in the log.", {
+    cause: thrown,
+  });
+}
+
+/** What Express's body parser throws: `type` says which rule was broken. */
+type BodyError = Error & { readonly type: string; readonly status: number; readonly limit?: number };
+
+function isBodyError(thrown: unknown): thrown is BodyError {
+  return thrown instanceof Error && "type" in thrown && typeof thrown.type === "string" && "status" in thrown;
+}
+
+function fromBodyError(error: BodyError): GatewayError {
+  switch (error.type) {
+    case "entity.too.large":
+      return new GatewayError(
+        "request_too_large",
+        `The body is larger than this gateway's limit of ${error.limit ?? "?"} bytes (limits.bodyBytes).`,
+      );
+    case "entity.parse.failed":
+      return new GatewayError("invalid_request", `The body is not valid JSON: ${error.message.slice(0, 200)}`, {
+        param: "body",
+      });
+    case "encoding.unsupported":
+    case "charset.unsupported":
+      return new GatewayError("unsupported_media_type", `${error.message}. Send JSON in UTF-8.`);
+    case "request.aborted":
+    case "request.size.invalid":
+      return new GatewayError("invalid_request", "The body ended before its announced length.", { param: "body" });
+    default:
+      return error.status < 500
+        ? new GatewayError("invalid_request", error.message.slice(0, 200), { param: "body" })
+        : new GatewayError("internal", "The body could not be read.", { cause: error });
+  }
+}

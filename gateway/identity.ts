@@ -1,0 +1,78 @@
+import { hash, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { GatewayKey } from "../config/config.ts";
+import type { ChatRequest } from "../router/chat.ts";
+import { GatewayError } from "../router/errors.ts";
+
+export type Caller = {
+  readonly tenant: string;
+  /** The key's name, for the log; absent when no keys are configured. */
+  readonly keyName?: string;
+  readonly boundUser?: string;
+  /** With no keys configured there is one person: requests that name no user are theirs. */
+  readonly fallbackUser?: string;
+};
+
+/** Names longer than this are refused: they become index keys and log fields. */
+const maxNameLength = 256;
+
+/** Fixes the tenant from the key. Throws `unauthenticated` for a missing or unknown one. */
+export function createAuthenticator(keys: readonly GatewayKey[]): (headers: IncomingHttpHeaders) => Caller {
+  if (keys.length === 0) return () => ({ tenant: "default", fallbackUser: "default" });
+  const hashed = keys.map((key) => ({ key, digest: Buffer.from(key.sha256, "hex") }));
+  return (headers) => {
+    const presented = presentedKey(headers);
+    if (presented === undefined) {
+      throw new GatewayError("unauthenticated", "No API key: send a Throughline key as 'Authorization: Bearer <key>'.");
+    }
+    const digest = Buffer.from(hash("sha256", presented, "hex"), "hex");
+    const found = hashed.find(
+      (entry) => entry.digest.length === digest.length && timingSafeEqual(entry.digest, digest),
+    );
+    if (found === undefined)
+      throw new GatewayError("unauthenticated", "Unknown API key: it is not one of this gateway's keys.");
+    const { name, tenant, user } = found.key;
+    return { tenant, keyName: name, ...(user === undefined ? {} : { boundUser: user }) };
+  };
+}
+
+/** The user this request speaks for, or `undefined`: then memory stays off. */
+export function userOf(caller: Caller, headers: IncomingHttpHeaders, request?: ChatRequest): string | undefined {
+  if (caller.boundUser !== undefined) return caller.boundUser;
+  const metadataUser = request?.metadata?.["user_id"];
+  const named =
+    headerText(headers, "x-throughline-user") ??
+    request?.endUser ??
+    (typeof metadataUser === "string" && metadataUser !== "" ? metadataUser : undefined) ??
+    caller.fallbackUser;
+  return named === undefined ? undefined : checkName(named, "x-throughline-user");
+}
+
+/** A single header's text; empty counts as absent. */
+export function headerText(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  const text = Array.isArray(value) ? value[0] : value;
+  return text === undefined || text.trim() === "" ? undefined : text.trim();
+}
+
+/** Refuses names that could not be a key in every store: too long, or with control characters. */
+export function checkName(name: string, param: string): string {
+  if (name.length > maxNameLength) {
+    throw new GatewayError(
+      "invalid_request",
+      `'${param}' is ${name.length} characters long; at most ${maxNameLength} are taken.`,
+      { param },
+    );
+  }
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(name)) {
+    throw new GatewayError("invalid_request", `'${param}' holds control characters.`, { param });
+  }
+  return name;
+}
+
+function presentedKey(headers: IncomingHttpHeaders): string | undefined {
+  const bearer = headerText(headers, "authorization");
+  if (bearer !== undefined && /^bearer /i.test(bearer)) return bearer.slice("bearer ".length).trim() || undefined;
+  return headerText(headers, "x-api-key");
+}

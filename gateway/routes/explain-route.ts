@@ -1,0 +1,64 @@
+import { modelName } from "../../router/model.ts";
+import type { Candidate, Plan, RouteContext, Router } from "../../router/router.ts";
+import { userWords } from "../../router/user-words.ts";
+import { lastUserTurn, toTurns } from "../chat/conversation.ts";
+import { formatCost } from "../chat/response-headers.ts";
+import type { Dialect } from "../dialects/dialect.ts";
+import { readObject } from "../dialects/read.ts";
+import { callerOf, type GatewayRequest, type GatewayResponse } from "../handler.ts";
+import { headerText, userOf } from "../identity.ts";
+
+/** `POST /v1/route`: the plan for a Chat Completions body, without calling anyone. */
+export function createExplainRoute(dialect: Dialect, router: Router, memoryTokens: number) {
+  return (request: GatewayRequest, response: GatewayResponse) => {
+    const parsed = dialect.parse(readObject(request.body, "body"), request.headers);
+    const caller = callerOf(response);
+    const user = userOf(caller, request.headers, parsed);
+    const turns = toTurns(parsed);
+    const policy = headerText(request.headers, "x-throughline-policy");
+    const session = headerText(request.headers, "x-throughline-session");
+    const spoken = turns.findLast((turn) => turn.role === "user" && !turn.carriesToolResults);
+    const context: RouteContext = {
+      tenant: caller.tenant,
+      turnText: spoken === undefined ? "" : userWords(spoken.text),
+      userTurn: lastUserTurn(turns) !== undefined,
+      memoryTokens: user === undefined ? 0 : memoryTokens,
+      ...(user === undefined ? {} : { user }),
+      ...(session === undefined ? {} : { session }),
+      ...(policy === undefined ? {} : { policy }),
+    };
+    response.json(toPlanBody(router.plan(parsed, context)));
+  };
+}
+
+/** A plan as the API shows it: the chosen first, then the fallbacks in order, then who was out and why. */
+export function toPlanBody(plan: Plan) {
+  return {
+    object: "route_plan",
+    requested: plan.requested,
+    policy: plan.policy,
+    task_class: plan.classification.taskClass,
+    confidence: plan.classification.confidence,
+    ...(plan.classification.difficulty === undefined ? {} : { difficulty: plan.classification.difficulty }),
+    objective: plan.objective,
+    chosen: plan.candidates[0] === undefined ? null : modelName(plan.candidates[0].model),
+    candidates: plan.candidates.map(toCandidateBody),
+    rejected: plan.rejected.map(({ model, reason }) => ({ model: modelName(model), reason })),
+  };
+}
+
+function toCandidateBody(candidate: Candidate) {
+  const { estimate } = candidate;
+  return {
+    model: modelName(candidate.model),
+    reason: candidate.reason,
+    score: candidate.score,
+    quality: candidate.quality,
+    latency_ms: candidate.latencyMs,
+    input_tokens: estimate.inputTokens,
+    cache_read_tokens: estimate.cacheReadTokens,
+    output_tokens: estimate.outputTokens,
+    cost_usd: estimate.costNanoUsd === null ? null : formatCost(estimate.costNanoUsd),
+    warnings: candidate.warnings,
+  };
+}
