@@ -13,7 +13,6 @@ export type CompiledGoal = {
   refusal(model: Model, named: boolean): string | undefined;
   /** Place in `prefer` from 0, or `Infinity`. */
   preferRank(model: Model): number;
-  isFallback(model: Model): boolean;
   /** Place in `fallbacks` from 0, or -1: a model that is not one comes before all that are. */
   fallbackRank(model: Model): number;
 };
@@ -61,7 +60,6 @@ function compileGoal(policy: Policy, taskClass: TaskClass, mask: number, models:
     goal,
     refusal: (model, named) => (named ? forbidden(goal, model) : refusals.get(model)),
     preferRank: (model) => preferRanks.get(model) ?? Infinity,
-    isFallback: (model) => (fallbackRanks.get(model) ?? Infinity) !== Infinity,
     fallbackRank: (model) => {
       const rank = fallbackRanks.get(model) ?? Infinity;
       return rank === Infinity ? -1 : rank;

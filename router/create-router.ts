@@ -7,7 +7,7 @@ import { defaultExecuteLimits, executePlan } from "./execute.ts";
 import type { LatencySample } from "./learned.ts";
 import { createLearned } from "./learned.ts";
 import type { Model } from "./model.ts";
-import { modelName } from "./model.ts";
+import { modelKey } from "./model-key.ts";
 import { createNames } from "./names.ts";
 import type { Classify, PlanDeps } from "./plan.ts";
 import { planRoute } from "./plan.ts";
@@ -86,7 +86,7 @@ export function createRouter(deps: RouterDeps): OwnedRouter {
   }
 
   function breakerOf(model: Model): Breaker {
-    const name = modelName(model);
+    const name = modelKey(model);
     const existing = breakers.get(name);
     if (existing !== undefined) return existing;
     if (breakers.size >= maxBreakers) breakers.clear();
@@ -99,7 +99,7 @@ export function createRouter(deps: RouterDeps): OwnedRouter {
     models,
     classify: deps.classify,
     learned,
-    breakerOf: (model) => breakers.get(modelName(model)),
+    breakerOf: (model) => breakers.get(modelKey(model)),
     sessionOf: (context) => {
       const key = sessionKeyOf(context);
       return key === undefined ? undefined : sessions.get(key);

@@ -122,13 +122,18 @@ function countCharacters(value: unknown, walk: { characters: number; nodes: numb
   if (walk.nodes > maxNodes) return;
   if (typeof value === "string") {
     walk.characters += value.length + 2;
-  } else if (typeof value === "object" && value !== null) {
-    for (const key in value) {
-      if (walk.nodes > maxNodes) return;
+  } else if (Array.isArray(value)) {
+    for (const item of value) countCharacters(item, walk);
+  } else if (isRecord(value)) {
+    for (const key of Object.keys(value)) {
       walk.characters += key.length + 4;
-      countCharacters(Reflect.get(value, key), walk);
+      countCharacters(value[key], walk);
     }
   } else {
     walk.characters += 5;
   }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }

@@ -1,5 +1,5 @@
 import type { Model } from "./model.ts";
-import { modelName } from "./model.ts";
+import { modelKey } from "./model-key.ts";
 import type { TaskClass } from "./router.ts";
 
 export type LatencySample = {
@@ -33,9 +33,9 @@ type Rating = { sum: number; count: number };
 
 /** Remembers only `models`: a name made up by a client (a snapshot, a user's adapter) takes no memory. */
 export function createLearned(models: readonly Model[], now: () => number): Learned {
-  const known = new Set(models.map(modelName));
+  const known = new Set(models.map(modelKey));
   const speeds = new Map<string, Speed>();
-  const ratings = new Map<string, Rating>();
+  const ratings = new Map<string, Map<TaskClass, Rating>>();
 
   function freshSpeed(name: string): Speed | undefined {
     const speed = speeds.get(name);
@@ -45,11 +45,11 @@ export function createLearned(models: readonly Model[], now: () => number): Lear
   function speedOf(model: Model): Omit<Speed, "at"> {
     const { typicalTtftMs, typicalTokensPerSecond } = model;
     const guess = { ttftMs: typicalTtftMs, tokensPerSecond: typicalTokensPerSecond };
-    return freshSpeed(modelName(model)) ?? guess;
+    return freshSpeed(modelKey(model)) ?? guess;
   }
 
   function observe(model: Model, sample: LatencySample): void {
-    const name = modelName(model);
+    const name = modelKey(model);
     if (!known.has(name) || !(sample.ttftMs >= 0)) return;
     const before = speedOf(model);
     const tokensPerSecond = sample.tokensPerSecond ?? before.tokensPerSecond;
@@ -74,15 +74,16 @@ export function createLearned(models: readonly Model[], now: () => number): Lear
       observe(model, { ttftMs: ttftMs * slower, tokensPerSecond: tokensPerSecond / slower });
     },
     rate(model, taskClass, score) {
-      if (!known.has(modelName(model)) || !(score >= 0 && score <= 1)) return;
-      const key = `${modelName(model)}\n${taskClass}`;
-      const rating = ratings.get(key) ?? { sum: 0, count: 0 };
-      ratings.set(key, { sum: rating.sum + score, count: rating.count + 1 });
+      if (!known.has(modelKey(model)) || !(score >= 0 && score <= 1)) return;
+      const ofModel = ratings.get(modelKey(model)) ?? new Map<TaskClass, Rating>();
+      const rating = ofModel.get(taskClass) ?? { sum: 0, count: 0 };
+      ofModel.set(taskClass, { sum: rating.sum + score, count: rating.count + 1 });
+      ratings.set(modelKey(model), ofModel);
     },
     latencyMs: (model, outputTokens) => Math.round(durationOf(model, outputTokens)),
     quality(model, taskClass) {
       const prior = model.quality[taskClass] ?? model.quality["default"] ?? unknownQuality;
-      const rating = ratings.get(`${modelName(model)}\n${taskClass}`);
+      const rating = ratings.get(modelKey(model))?.get(taskClass);
       if (rating === undefined) return prior;
       return (prior * priorWeight + rating.sum) / (priorWeight + rating.count);
     },

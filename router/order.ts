@@ -18,6 +18,9 @@ export type Draft = {
   readonly quality: number;
   readonly latencyMs: number;
   readonly breaker: BreakerState;
+  /** As in {@link CompiledGoal}, looked up once: sorting asks for them many times. */
+  readonly preferRank: number;
+  readonly fallbackRank: number;
   score: number;
   belowFloor: boolean;
 };
@@ -36,9 +39,7 @@ export type Arrangement = {
  * A session's own model goes to the front while leaving it does not pay.
  */
 export function arrange(drafts: readonly Draft[], arrangement: Arrangement): Candidate[] {
-  const ordered = drafts.toSorted(
-    arrangement.named ? (a, b) => healthRank(a) - healthRank(b) : (a, b) => compare(a, b, arrangement.compiled),
-  );
+  const ordered = drafts.toSorted(arrangement.named ? (a, b) => healthRank(a) - healthRank(b) : compare);
   const staying = arrangement.named ? undefined : stayingDraft(ordered, arrangement);
   if (staying === undefined)
     return ordered.map((draft, index) => toCandidate(draft, reasonFor(draft, index, arrangement)));
@@ -49,11 +50,11 @@ export function arrange(drafts: readonly Draft[], arrangement: Arrangement): Can
   ];
 }
 
-function compare(a: Draft, b: Draft, compiled: CompiledGoal): number {
+function compare(a: Draft, b: Draft): number {
   return (
     healthRank(a) - healthRank(b) ||
-    compiled.fallbackRank(a.listed) - compiled.fallbackRank(b.listed) ||
-    difference(compiled.preferRank(a.listed), compiled.preferRank(b.listed)) ||
+    a.fallbackRank - b.fallbackRank ||
+    difference(a.preferRank, b.preferRank) ||
     difference(b.score, a.score) ||
     difference(b.quality, a.quality) ||
     difference(a.estimate.costNanoUsd ?? Infinity, b.estimate.costNanoUsd ?? Infinity)
@@ -83,7 +84,7 @@ function stayingDraft(
   const saved = costNanoUsd === null ? 0 : (draft.coldCostNanoUsd ?? costNanoUsd) - costNanoUsd;
   const lostShare = draft.coldCostNanoUsd === null ? 0 : saved / Math.max(1, draft.coldCostNanoUsd);
   // A model the policy prefers by name is what its author wants, but not at the price of every cache.
-  if (compiled.preferRank(first.listed) < compiled.preferRank(draft.listed) && saved <= 0) return undefined;
+  if (first.preferRank < draft.preferRank && saved <= 0) return undefined;
   if (isWorthSwitching(compiled.goal.objective, draft.score, first.score, lostShare)) return undefined;
   const loss = saved > 0 ? `, and its warm cache saves $${(saved / 1e9).toFixed(6)}` : "";
   return { draft, reason: `stays: ${modelName(first.model)} is not enough better to leave${loss}` };
@@ -108,21 +109,21 @@ function warningsOf(draft: Draft, fit: Fit): readonly string[] {
 function reasonFor(draft: Draft, index: number, { named, compiled }: Arrangement): string {
   if (draft.breaker === "open") return "failing lately: tried after the others";
   if (named) return index === 0 ? "asked for by name" : "asked for by name, next in line";
-  if (compiled.isFallback(draft.listed)) return "fallback of the policy";
-  const preferred = compiled.preferRank(draft.listed) === Infinity ? "" : "preferred by the policy, ";
-  return preferred + objectiveReason(draft, index, compiled);
+  if (draft.fallbackRank >= 0) return "fallback of the policy";
+  const preferred = draft.preferRank === Infinity ? "" : "preferred by the policy, ";
+  return preferred + objectiveReason(index, compiled);
 }
 
-function objectiveReason(draft: Draft, index: number, { goal }: CompiledGoal): string {
+function objectiveReason(index: number, { goal }: CompiledGoal): string {
   const place = index === 0 ? "best" : `place ${index + 1}`;
   switch (goal.objective) {
     case "quality":
-      return `${place} by quality (${draft.quality.toFixed(2)})`;
+      return `${place} by quality`;
     case "cheapest":
       return `${place} by price`;
     case "fastest":
-      return `${place} by speed (about ${draft.latencyMs} ms)`;
+      return `${place} by speed`;
     case "balanced":
-      return `${place} by quality, price and speed together (${draft.score.toFixed(3)})`;
+      return `${place} by quality, price and speed together`;
   }
 }

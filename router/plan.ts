@@ -7,7 +7,7 @@ import type { CompiledGoal, Goals } from "./compiled-goal.ts";
 import { effortOn, estimateCost, expectedOutputTokens } from "./estimate.ts";
 import type { Learned } from "./learned.ts";
 import type { Model } from "./model.ts";
-import { modelName } from "./model.ts";
+import { modelKey } from "./model-key.ts";
 import type { Names } from "./names.ts";
 import { noCandidateError } from "./no-candidate.ts";
 import { arrange } from "./order.ts";
@@ -140,7 +140,7 @@ function consider(listed: Model, question: Question, drafts: Draft[], rejected: 
     return reject(`context: about ${inputTokens} tokens do not fit into ${room}`);
   }
   const draft = price(model, listed, fit, inputTokens, question);
-  const limit = named || compiled.isFallback(listed) ? undefined : overLimit(draft, compiled);
+  const limit = named || draft.fallbackRank >= 0 ? undefined : overLimit(draft, compiled);
   if (limit !== undefined) return reject(limit);
   drafts.push(draft);
 }
@@ -162,11 +162,11 @@ function inputRoom(model: Model, request: ChatRequest): number {
 }
 
 function price(model: Model, listed: Model, fit: Fit, inputTokens: number, question: Question): Draft {
-  const { request, classification, deps, session, now } = question;
+  const { request, classification, compiled, deps, session, now } = question;
   const { taskClass } = classification;
   const effort = effortOn(model, askedEffort(request), effortLadder);
   const outputTokens = expectedOutputTokens(model, request, taskClass, effort);
-  const cacheReadTokens = warmTokensOf(session, modelName(model), now);
+  const cacheReadTokens = warmTokensOf(session, modelKey(model), now);
   const cost = { inputTokens, cacheReadTokens, outputTokens, at: question.at, tier: request.serviceTier };
   const estimate = estimateCost(model, cost);
   const isWarm = estimate.cacheReadTokens > 0;
@@ -178,6 +178,8 @@ function price(model: Model, listed: Model, fit: Fit, inputTokens: number, quest
     coldCostNanoUsd: isWarm ? estimateCost(model, { ...cost, cacheReadTokens: 0 }).costNanoUsd : estimate.costNanoUsd,
     quality: deps.learned.quality(model, taskClass),
     latencyMs: deps.learned.latencyMs(model, outputTokens),
+    preferRank: compiled.preferRank(listed),
+    fallbackRank: compiled.fallbackRank(listed),
     breaker: deps.breakerOf(model)?.stateAt(now) ?? "closed",
     score: 0,
     belowFloor: false,
@@ -226,7 +228,7 @@ function applySoftLimits(
   if (!named && goal.losses === "avoid" && someCarryAll) drop(({ fit }) => fit.major[0]);
   const floor = goal.minQuality;
   if (!named && floor !== undefined) {
-    const isBelow = (draft: Draft): boolean => draft.quality < floor && !compiled.isFallback(draft.listed);
+    const isBelow = (draft: Draft): boolean => draft.quality < floor && draft.fallbackRank < 0;
     const someReach = kept.some((draft) => draft.quality >= floor);
     if (someReach)
       drop((draft) => (isBelow(draft) ? `quality: ${draft.quality.toFixed(2)} is below ${floor}` : undefined));
