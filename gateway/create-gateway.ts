@@ -34,6 +34,7 @@ export type Gateway = {
   close(): Promise<void>;
 };
 
+const clock = () => new Date();
 /** Jobs that may wait to be remembered; beyond it a turn is refused by the queue, and the client is told. */
 const maxQueuedJobs = 100_000;
 const maxJobAttempts = 5;
@@ -42,7 +43,6 @@ const keptTraces = 2_000;
 /** Builds everything from a configuration and starts its background work. Throws what stands in the way. */
 export async function createGateway(config: Config): Promise<Gateway> {
   const { log, flush } = createLogger(config.logLevel);
-  const clock = () => new Date();
   const store = await openStore(config);
   const fetch = createPooledFetch();
   const providers = await connectProviders(config, fetch);
@@ -63,7 +63,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
     },
   });
   const metrics = createMetrics(() => store.queue.depth());
-  const memory = config.memory.enabled ? startMemory(config, store, router, metrics, log, clock) : undefined;
+  const memory = config.memory.enabled ? startMemory(config, store, router, metrics, log) : undefined;
   let draining = false;
   const app = createApp({
     routes: createRoutes({
@@ -135,7 +135,6 @@ function startMemory(
   router: OwnedRouter,
   metrics: Metrics,
   log: Logger,
-  clock: () => Date,
 ): MemoryService {
   const { extraction, recallDeadlineMs, recallTokens, coreTokens } = config.memory;
   const ask = createAskModel(router, extraction.policy, clock, (asked) => log.debug(asked, "extraction asked a model"));

@@ -3,7 +3,7 @@ import pino, { type Logger } from "pino";
 export type { Logger } from "pino";
 
 /** JSON lines on standard output, one per request. Nothing that is logged may hold content or a secret. */
-export function createLogger(level: string): { readonly log: Logger; flush(): void } {
+export function createLogger(level: string): { readonly log: Logger; readonly flush: () => void } {
   // Buffered: a synchronous write per request costs more CPU than the rest of the line. Flushed every second and at exit.
   const destination = pino.destination({ fd: 1, sync: false, minLength: 4096, periodicFlush: 1000 });
   const log = pino(

@@ -10,10 +10,10 @@ import { openAiChat } from "./dialects/openai-chat/dialect.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { createExplainRoute } from "./routes/explain-route.ts";
-import { createHealthRoutes } from "./routes/health.ts";
+import { createReadiness, liveness } from "./routes/health.ts";
 import { createMemoryRoutes } from "./routes/memories.ts";
 import { createMemoryJobsRoute } from "./routes/memory-jobs.ts";
-import { createModelsRoutes } from "./routes/models.ts";
+import { createGetModel, createListModels } from "./routes/models.ts";
 import { createTraceRoute } from "./routes/traces.ts";
 import type { Traces } from "./traces.ts";
 
@@ -36,9 +36,6 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
   const { router, memory, traces, metrics, config } = parts;
   const memoryTokens = config.memory.recallTokens;
   const chat = { ...parts, memoryTokens };
-  const models = createModelsRoutes(router);
-  const health = createHealthRoutes({ ping: () => parts.store.ping(), draining: parts.draining });
-  const memories = createMemoryRoutes(memory, parts.clock);
   return [
     {
       method: "post",
@@ -53,21 +50,18 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       dialect: anthropicMessages,
     },
     { method: "post", path: "/v1/route", handle: createExplainRoute(openAiChat, router, memoryTokens) },
-    { method: "get", path: "/v1/models", handle: models.list },
-    { method: "get", path: "/v1/models/*id", handle: models.one },
-    { method: "get", path: "/v1/memories", handle: memories.list },
-    { method: "post", path: "/v1/memories", handle: memories.add },
-    { method: "delete", path: "/v1/memories", handle: memories.forgetMany },
-    { method: "post", path: "/v1/memories/search", handle: memories.search },
-    { method: "get", path: "/v1/memories/:id", handle: memories.get },
-    { method: "patch", path: "/v1/memories/:id", handle: memories.edit },
-    { method: "delete", path: "/v1/memories/:id", handle: memories.forget },
-    { method: "get", path: "/v1/memories/:id/history", handle: memories.history },
-    { method: "delete", path: "/v1/users/:user", handle: memories.erase },
+    { method: "get", path: "/v1/models", handle: createListModels(router) },
+    { method: "get", path: "/v1/models/*id", handle: createGetModel(router) },
+    ...createMemoryRoutes(memory, parts.clock),
     { method: "get", path: "/v1/memory-jobs", handle: createMemoryJobsRoute(parts.queue) },
     { method: "get", path: "/v1/traces/:id", handle: createTraceRoute(traces) },
-    { method: "get", path: "/healthz", handle: health.live, open: true },
-    { method: "get", path: "/readyz", handle: health.ready, open: true },
+    { method: "get", path: "/healthz", handle: liveness, open: true },
+    {
+      method: "get",
+      path: "/readyz",
+      handle: createReadiness({ ping: () => parts.store.ping(), draining: parts.draining }),
+      open: true,
+    },
     {
       method: "get",
       path: "/metrics",

@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import { Pool } from "undici";
 import { whenListening } from "./child.ts";
 
@@ -8,22 +8,19 @@ const upstream = process.argv[2];
 if (upstream === undefined) throw new Error("usage: forwarder.ts <upstream origin>");
 const pool = new Pool(upstream, { connections: 64, pipelining: 1 });
 
+async function forward(path: string, body: Buffer, response: ServerResponse): Promise<void> {
+  const answer = await pool.request({ method: "POST", path, headers: { "content-type": "application/json" }, body });
+  response.writeHead(answer.statusCode, {
+    "content-type": String(answer.headers["content-type"] ?? "application/json"),
+  });
+  answer.body.pipe(response);
+}
+
 const server = createServer((request, response) => {
   const pieces: Buffer[] = [];
   request.on("data", (piece: Buffer) => pieces.push(piece));
   request.on("end", () => {
-    pool
-      .request({
-        method: "POST",
-        path: request.url ?? "/",
-        headers: { "content-type": "application/json" },
-        body: Buffer.concat(pieces),
-      })
-      .then(({ statusCode, headers, body }) => {
-        response.writeHead(statusCode, { "content-type": String(headers["content-type"] ?? "application/json") });
-        body.pipe(response);
-      })
-      .catch(() => response.destroy());
+    forward(request.url ?? "/", Buffer.concat(pieces), response).catch(() => response.destroy());
   });
 });
 server.keepAliveTimeout = 60_000;
