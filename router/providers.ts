@@ -1,5 +1,7 @@
 import type { ProviderOptions } from "./provider-options.ts";
 import type { Provider } from "./provider.ts";
+import { createAnthropicProvider } from "./providers/anthropic.ts";
+import { createGeminiProvider } from "./providers/gemini.ts";
 import { compatibleHosts, createCompatibleProvider } from "./providers/openai-compatible.ts";
 import { createOpenAiProvider } from "./providers/openai.ts";
 
@@ -13,6 +15,8 @@ export type CreateProvider = (options: ProviderOptions) => Provider;
  */
 export const providers: Readonly<Record<string, CreateProvider>> = {
   openai: createOpenAiProvider,
+  anthropic: createAnthropicProvider,
+  google: createGeminiProvider,
   ...Object.fromEntries(
     Object.entries(compatibleHosts).map(([id, host]): [string, CreateProvider] => [
       id,

@@ -369,6 +369,18 @@ describe("parameters for Anthropic", () => {
     expect(translate({ sampling: { temperature: 1 } }, settings).warnings).toEqual([]);
   });
 
+  it("takes a temperature from models that think only when asked, unless asked (32)", () => {
+    const settings = {
+      model: "claude-sonnet-4-6",
+      capabilities: { sampling: "when-not-thinking", efforts: ["none", "low", "high"], defaultEffort: "none" },
+    } as const;
+    const sampling = { temperature: 0.2 };
+    expect(translate({ sampling }, settings).body["temperature"]).toBe(0.2);
+    const thinking = translate({ sampling, reasoning: { effort: "high" } }, settings);
+    expect(thinking.body).not.toHaveProperty("temperature");
+    expect(thinking.warnings).toHaveLength(1);
+  });
+
   it("guides adaptive models by effort, moved to the nearest they have (33)", () => {
     const { body, warnings } = translate({ reasoning: { effort: "xhigh", summary: "auto" } });
     expect(body["thinking"]).toEqual({ type: "adaptive", display: "summarized" });

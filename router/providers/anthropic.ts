@@ -58,7 +58,7 @@ async function post(
   client: Anthropic,
   provider: string,
   signal: AbortSignal,
-  { body, betas }: MessagesRequest,
+  { body, version, betas }: MessagesRequest,
 ): Promise<Response> {
   try {
     return await client
@@ -66,7 +66,10 @@ async function post(
         body,
         signal,
         stream: body["stream"] === true,
-        ...(betas.length === 0 ? undefined : { headers: { "anthropic-beta": betas.join(",") } }),
+        headers: {
+          "anthropic-version": version,
+          ...(betas.length === 0 ? undefined : { "anthropic-beta": betas.join(",") }),
+        },
       })
       .asResponse();
   } catch (error) {

@@ -49,7 +49,7 @@ async function chat(vendor: Vendor, call: ProviderCall): Promise<ProviderAnswer>
     protocol: "gemini-generate",
     headers: answerHeaders(response.headers),
     frames: call.request.stream
-      ? streamFrames(id, response, call.signal, createGeneratedDecoder(context))
+      ? streamFrames(id, response, call.signal, createGeneratedDecoder(context, call.request.sampling.choices))
       : wholeFrames(id, response, call.signal, (text) => decodeGenerated(text, context)),
   };
 }

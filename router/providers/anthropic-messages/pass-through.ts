@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from "../../json.ts";
 import { isJsonObject } from "../../json.ts";
 import type { ProviderCall } from "../../provider.ts";
 import { createToolNames } from "../tool-names.ts";
-import type { MessagesRequest } from "./request.ts";
+import { defaultVersion, type MessagesRequest } from "./request.ts";
 import { bindingControlsBeta, bindsThinking, dropUnboundBlocks } from "./thinking.ts";
 import { anthropicToolNames } from "./tools.ts";
 
@@ -18,6 +18,7 @@ export function toPassThrough(call: Pick<ProviderCall, "request" | "model" | "wa
   const thinking = guard ? guardedThinking(request.raw["thinking"]) : undefined;
   return {
     body: { ...request.raw, model: model.id, messages, ...(thinking === undefined ? undefined : { thinking }) },
+    version: versionOf(request.dialectHeaders?.["anthropic-version"]),
     betas: [
       ...allowedBetas(request.dialectHeaders?.["anthropic-beta"], call.warn),
       ...(thinking === undefined ? [] : [bindingControlsBeta]),
@@ -70,6 +71,11 @@ function guardedThinking(thinking: JsonValue | undefined): JsonObject | undefine
   if (!isJsonObject(thinking) || thinking["block_binding"] !== undefined) return undefined;
   const type = thinking["type"];
   return type === "adaptive" || type === "enabled" ? { ...thinking, ...dropUnboundBlocks } : undefined;
+}
+
+/** The client wrote its body for the version it names. */
+function versionOf(header: string | undefined): string {
+  return header !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(header) ? header : defaultVersion;
 }
 
 /** Betas that change a message or its answer. Those that belong to an account or another endpoint stay out. */

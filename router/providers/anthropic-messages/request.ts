@@ -14,6 +14,11 @@ import type { Turn } from "./turns.ts";
 
 export type MessagesRequest = {
   readonly body: JsonObject;
+  /**
+   * For the `anthropic-version` header. The SDK would send its own, and since 2026-10-21 a request with a temperature is
+   * refused: https://platform.claude.com/docs/en/api/migration-2026-10-21
+   */
+  readonly version: string;
   /** For the `anthropic-beta` header. */
   readonly betas: readonly string[];
   /** Turns the names in the answer back into the client's. */
@@ -57,8 +62,16 @@ export function toMessagesRequest(call: Pick<ProviderCall, "request" | "model" |
     ...toAccount(call),
     ...(request.stream ? { stream: true } : undefined),
   };
-  return { body, names, betas: thinking.thinking?.["block_binding"] === undefined ? [] : [bindingControlsBeta] };
+  return {
+    body,
+    names,
+    version: defaultVersion,
+    betas: thinking.thinking?.["block_binding"] === undefined ? [] : [bindingControlsBeta],
+  };
 }
+
+/** The version whose requests {@link toMessagesRequest} writes, and that clients mean who name none. */
+export const defaultVersion = "2023-06-01";
 
 /** A prompt-cache mark on the last block, which the vendor sets itself when asked in the body. */
 const automaticMark: Block = { cache_control: { type: "ephemeral" } };

@@ -1,4 +1,6 @@
 import { askedEffort } from "../../carry.ts";
+import { effortLadder } from "../../chat.ts";
+import { effortOn } from "../../estimate.ts";
 import type { ProviderCall } from "../../provider.ts";
 import type { Block } from "./block.ts";
 
@@ -43,7 +45,9 @@ export function toStopSequences({
 
 function isFixed({ request, model }: Pick<ProviderCall, "request" | "model">): boolean {
   const { sampling } = model.capabilities;
-  return sampling === "default-only" || (sampling === "when-not-thinking" && askedEffort(request) !== "none");
+  if (sampling !== "when-not-thinking") return sampling === "default-only";
+  const effort = effortOn(model, askedEffort(request), effortLadder);
+  return effort !== undefined && effort !== "none";
 }
 
 function clamped(temperature: number, warn: ProviderCall["warn"]): number {

@@ -1,6 +1,7 @@
 import { askedEffort } from "../../carry.ts";
 import { type Effort, effortLadder } from "../../chat.ts";
 import { effortOn } from "../../estimate.ts";
+import type { Model } from "../../model.ts";
 import type { ProviderCall } from "../../provider.ts";
 import type { Block } from "./block.ts";
 
@@ -88,12 +89,8 @@ function toBudget(
   { maxTokens, refusesBudget }: ThinkingSurroundings,
 ): ThinkingSettings {
   const asked = askedEffort(request);
-  if (asked === undefined || asked === "none") return {};
-  const effort = effortOn(model, asked, effortLadder);
-  if (effort === undefined || effort === "none") {
-    warn(`reasoning_effort: "${asked}" is not offered, this model does not think`);
-    return {};
-  }
+  const effort = asked === undefined ? undefined : usedEffort(asked, model, warn);
+  if (effort === undefined || effort === "none") return {};
   // It must be less than the whole, and leave room for an answer.
   const room = Math.floor(maxTokens / 2);
   if (room < minBudget || refusesBudget) {
@@ -118,14 +115,19 @@ function toAdaptive(
       ? {}
       : { thinking: { type: "adaptive", ...shown } };
   }
+  const effort = usedEffort(asked, model, warn);
+  if (effort === undefined) return {};
+  if (effort === "none") return { thinking: { type: "disabled" } };
+  return { thinking: { type: "adaptive", ...shown }, effort };
+}
+
+function usedEffort(asked: Effort, model: Model, warn: ProviderCall["warn"]): Effort | undefined {
   const effort = effortOn(model, asked, effortLadder);
   if (effort !== asked && !(effort === undefined && asked === "none")) {
     const instead = effort === undefined ? "this model does not think" : `this model's nearest is "${effort}"`;
     warn(`reasoning_effort: "${asked}" is not offered, ${instead}`);
   }
-  if (effort === undefined) return {};
-  if (effort === "none") return { thinking: { type: "disabled" } };
-  return { thinking: { type: "adaptive", ...shown }, effort };
+  return effort;
 }
 
 function display(summary: "auto" | "concise" | "detailed" | "none" | undefined): Block | undefined {

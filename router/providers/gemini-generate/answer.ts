@@ -26,14 +26,21 @@ export function decodeGenerated(text: string, context: AnswerContext): AnswerFra
 }
 
 /**
- * Gemini marks no end of its stream, and what follows a finish reason (usage, grounding) still counts: the finish is
- * given when the vendor closes.
+ * Gemini marks no end of its stream. It is over when every one of the `choices` asked for has its finish reason and the
+ * usage is here, or else when the vendor closes: some hosts send the usage in a chunk of its own.
  */
-export function createGeneratedDecoder(context: AnswerContext): StreamDecoder {
+export function createGeneratedDecoder(context: AnswerContext, choices = 1): StreamDecoder {
   const reader = new ChunkReader(context);
+  let done = false;
   return {
-    push: ({ data }) => ({ events: reader.read(parseVendorJson(context.provider, data)), raw: data }),
-    done: false,
+    push({ data }) {
+      const events = reader.read(parseVendorJson(context.provider, data));
+      done = reader.isComplete(choices);
+      return { events: done ? [...events, ...reader.end()] : events, raw: data };
+    },
+    get done() {
+      return done;
+    },
     end: () => ({ events: reader.end() }),
   };
 }
@@ -76,6 +83,12 @@ class ChunkReader {
     return events;
   }
 
+  isComplete(choices: number): boolean {
+    if (!this.#hasUsage()) return false;
+    if (this.#candidates.size === 0) return this.#blocked !== undefined;
+    return this.#candidates.size >= choices && this.#candidates.values().every((reader) => reader.isFinished);
+  }
+
   end(): ChatEvent[] {
     const events: ChatEvent[] = [];
     const finishes: ChatEvent[] = [];
@@ -92,11 +105,13 @@ class ChunkReader {
       events.push(before);
       finishes.push(finish);
     }
-    // Some hosts send an object without counts along with every chunk.
-    if (typeof this.#usage?.["promptTokenCount"] === "number") {
-      events.push({ type: "usage", usage: toUsage(this.#usage) });
-    }
+    if (this.#usage !== undefined && this.#hasUsage()) events.push({ type: "usage", usage: toUsage(this.#usage) });
     return [...events, ...finishes];
+  }
+
+  /** Some hosts send an object without counts along with every chunk. */
+  #hasUsage(): boolean {
+    return typeof this.#usage?.["promptTokenCount"] === "number";
   }
 
   #start(body: JsonObject): ChatEvent[] {
@@ -168,6 +183,10 @@ class CandidateReader {
     if (typeof candidate["finishReason"] === "string") this.#finishReason = candidate["finishReason"];
     if (typeof candidate["finishMessage"] === "string") this.#finishMessage = candidate["finishMessage"];
     return events;
+  }
+
+  get isFinished(): boolean {
+    return this.#finishReason !== undefined;
   }
 
   end(): { readonly before: ChatEvent[]; readonly finish: ChatEvent } {

@@ -68,7 +68,9 @@ const randomness = [
 
 function toRandomness({ request, model, warn }: Call): GenerateContentConfig {
   const { sampling } = model.capabilities;
-  const fixed = sampling === "default-only" || (sampling === "when-not-thinking" && askedEffort(request) !== "none");
+  const effort = effortOn(model, askedEffort(request), effortLadder);
+  const thinks = effort !== undefined && effort !== "none";
+  const fixed = sampling === "default-only" || (sampling === "when-not-thinking" && thinks);
   const config: GenerateContentConfig = {};
   for (const [field, name, usual] of randomness) {
     const value = request.sampling[field];
