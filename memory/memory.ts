@@ -48,6 +48,8 @@ export type Memory = {
   readonly confirmedAt?: string;
   readonly expiresAt?: string;
   readonly sensitivity?: string;
+  /** What it is about, where one value replaces another (`home`, `job`): a new value supersedes the old one. */
+  readonly attribute?: string;
   /** Always in the prompt (a standing instruction or preference), whatever is asked. */
   readonly core?: boolean;
   /** How often it has been said again. */

@@ -1,0 +1,92 @@
+import type { MemoryKind } from "./memory.ts";
+
+/** Something a turn may have taught us, before it is weighed against what is known. */
+export type Candidate = {
+  /** In the user's language, complete in itself, dates absolute. */
+  readonly text: string;
+  readonly kind: Extract<MemoryKind, "fact" | "preference" | "procedure">;
+  /** The user's exact words it rests on. */
+  readonly quote: string;
+  /** 0 to 1. */
+  readonly confidence: number;
+  /** See `Memory.attribute`. */
+  readonly attribute?: string;
+  /** The user asked for it to be remembered: learned even when sensitive. */
+  readonly explicit: boolean;
+  /** Belongs into every prompt. */
+  readonly core: boolean;
+  /** Says that something has ended ("I no longer …"). */
+  readonly ends: boolean;
+  readonly validFrom?: string;
+  readonly validTo?: string;
+  readonly expiresAt?: string;
+  readonly sensitivity?: string;
+  /** Why a person should look at it first. */
+  readonly review?: string;
+  /** Ids of known memories, as the extracting model judged; reconciliation checks both. */
+  readonly replaces?: string;
+  readonly sameAs?: string;
+};
+
+export type Extraction = {
+  readonly candidates: readonly Candidate[];
+  /** What the user asked to forget, each in their own words. */
+  readonly forget: readonly string[];
+  /** A model's name, or `rules`. */
+  readonly by: string;
+};
+
+/** How much one turn may teach: beyond this it is a document, not a person speaking. */
+export const maxCandidates = 12;
+
+/**
+ * Adds what is sensitive about a candidate and whether a person should see it first. Stated diets and allergies count
+ * at once; other sensitive things wait for review unless the user asked for them to be remembered; an instruction that
+ * serves somebody else waits in any case.
+ */
+export function judged(candidate: Candidate): Candidate {
+  const sensitivity = candidate.sensitivity ?? sensitivityOf(candidate.text);
+  const { attribute, explicit } = candidate;
+  const counts = explicit || attribute === "diet" || attribute?.startsWith("allergy") === true;
+  const review = planted.test(candidate.text)
+    ? "reads like somebody else's instruction"
+    : sensitivity !== undefined && !counts
+      ? `sensitive: ${sensitivity}`
+      : undefined;
+  return {
+    ...candidate,
+    ...(sensitivity === undefined ? {} : { sensitivity }),
+    ...(review === undefined ? {} : { review }),
+  };
+}
+
+/** Special categories of personal data (GDPR Article 9) and crime, by tell-tale words. Never inferred. */
+export function sensitivityOf(text: string): string | undefined {
+  return sensitiveTopics.find(([, pattern]) => pattern.test(text))?.[0];
+}
+
+const sensitiveTopics: readonly (readonly [string, RegExp])[] = [
+  [
+    "health",
+    /\b(?:diagnos\w*|depress\w*|diabet\w*|cancer|tumou?r|hiv|aids|pregnan\w*|miscarriage|abortion|medication|antidepress\w*|insulin|therapist|psychiatr\w*|disorder|adhd|autis\w*|bipolar|anxiety|epilep\w*|asthma\w*|allerg\w*|surgery|disab\w+|krebs|schwanger\w*|krankheit|embaraz\w+|enfermedad|alérgic\w*|enceinte|maladie|grávida|doença)\b|过敏|怀孕|癌症|抑郁|糖尿病/iu,
+  ],
+  [
+    "religion",
+    /\b(?:catholic|protestant|muslim|jewish|hindu|buddhist|atheist|christian|mosque|synagogue|katholisch|evangelisch|jüdisch|católic\w+|musulm[aá]n\w*|catholique|juif|juive|muçulman\w+)\b|佛教|基督教|穆斯林/iu,
+  ],
+  [
+    "politics",
+    /\b(?:i (?:vote|voted) (?:for )?|republican|democrat|socialist|conservative party|labour party|afd|spd|cdu)\b/iu,
+  ],
+  [
+    "sexuality",
+    /\b(?:gay|lesbian|bisexual|transgender|queer|asexual|homosexual|schwul|lesbisch|homosexuel\w*)\b|同性恋/iu,
+  ],
+  ["ethnicity", /\b(?:my (?:race|ethnicity)|i(?:'m| am) (?:black|white|latino|latina|hispanic|asian|roma))\b/iu],
+  ["union", /\b(?:trade union|union member|gewerkschaft\w*|sindicato|syndicat)\b/iu],
+  ["crime", /\b(?:convicted|on parole|criminal record|vorbestraft|antecedentes penales|casier judiciaire)\b/iu],
+];
+
+/** Planted through links and pasted text, these would steer every later answer for somebody else's good. */
+const planted =
+  /\b(?:trust(?:ed|worthy)?\b.{0,30}\b(?:source|site|company|brand|expert)|authoritative|recommend|promot(?:e|ing)|advertis\w*|ignore\b.{0,30}\b(?:instructions|rules|prompt)|system prompt|jailbreak|without (?:asking|confirmation)|send\b.{0,40}\b(?:to|at)\b.{0,40}(?:@|https?:)|https?:\/\/|www\.|forward\b.{0,30}\b(?:emails?|messages?|data))\b/iu;

@@ -1,0 +1,267 @@
+import { addItems } from "./add-items.ts";
+import type { NewMemory } from "./add-items.ts";
+import type { Embedder } from "./embedder.ts";
+import type { AskModel } from "./extract.ts";
+import { forgetMemories } from "./forget.ts";
+import { fuse, questionWords } from "./fuse.ts";
+import type { GateFloors, Recalled } from "./fuse.ts";
+import { prepareInjections } from "./inject.ts";
+import type { Conversation, InjectParts, Prepared } from "./inject.ts";
+import type { Job, JobQueue, QueueDepth } from "./job-queue.ts";
+import type { Decision } from "./learn.ts";
+import type { SessionLedger } from "./ledger.ts";
+import { editMemory, historyOf } from "./edit.ts";
+import type { MemoryEdit } from "./edit.ts";
+import type { Memory, MemoryKind, MemoryStatus, Owner, Scope } from "./memory.ts";
+import type { MemoryFilter, MemoryPage, MemoryStore, Page } from "./memory-store.ts";
+import { createOwnerLocks } from "./owner-locks.ts";
+import { asksAboutThePast, currentFilter, isVisible, recall, searchBothArms, withinScope } from "./recall.ts";
+import type { RecallParts } from "./recall.ts";
+import { blockOverheadTokens, lineOverheadTokens } from "./render.ts";
+import { runRememberJob, toJob } from "./remember.ts";
+import type { AnsweredTurn, RememberParts } from "./remember.ts";
+import { createWorker } from "./worker.ts";
+import { estimateTokens } from "./words.ts";
+
+export type MemoryOptions = {
+  /** After this a request goes on without what recall would have said. Default 150. */
+  readonly recallDeadlineMs?: number;
+  /** For reading and for writing the session ledger, each. Default 250. */
+  readonly ledgerDeadlineMs?: number;
+  /** What recalled memories may cost per turn. Default 1,500. */
+  readonly recallTokens?: number;
+  /** What standing preferences may cost per session. Default 400. */
+  readonly coreTokens?: number;
+  /** How similar a memory must be to be relevant; fits the embedder. Default for the built-in one. */
+  readonly floors?: GateFloors;
+  /** Owners whose turns are remembered side by side. Default 4. */
+  readonly concurrency?: number;
+  /** A remember job that takes longer is given to another worker. Default 120,000. */
+  readonly leaseMs?: number;
+  /** How often the queue is looked at when nothing was pushed here. Default 500. */
+  readonly pollMs?: number;
+};
+
+/** For metrics and the audit trail. Called synchronously; must not throw. */
+export type MemoryObserver = {
+  readonly prepared?: (prepared: Prepared, owner: Owner) => void;
+  readonly decision?: (decision: Decision) => void;
+  readonly extraction?: (extraction: { by: string; candidates: number; unusable: boolean }) => void;
+  readonly job?: (outcome: "done" | "failed", ms: number) => void;
+};
+
+type Log = (object: object, message: string) => void;
+
+export type MemoryParts = {
+  readonly store: MemoryStore;
+  readonly queue: JobQueue;
+  readonly ledger: SessionLedger;
+  readonly embedder: Embedder;
+  /** Absent: facts are learned by rules. */
+  readonly ask?: AskModel;
+  readonly clock: () => Date;
+  readonly newId: () => string;
+  readonly log: { readonly info: Log; readonly warn: Log; readonly error: Log };
+  readonly observe?: MemoryObserver;
+  readonly options?: MemoryOptions;
+};
+
+export type SearchOptions = {
+  /** Default 10, at most 200. */
+  readonly limit?: number;
+  readonly kinds?: readonly MemoryKind[];
+  /** Default: active, and superseded when the question is about the past. */
+  readonly statuses?: readonly MemoryStatus[];
+  /** What was known at this time. */
+  readonly asOf?: string;
+};
+
+/** The memory as the gateway sees it: everything is scoped, nothing of another owner can be reached. */
+export type MemoryService = {
+  /** Before the vendor call. Never throws; see {@link Prepared}. */
+  prepare(conversation: Conversation, signal: AbortSignal): Promise<Prepared>;
+  /** Durable when it resolves. Throws `QueueFullError` when too much waits, and what the queue throws. */
+  remember(turn: AnsweredTurn): Promise<void>;
+  /** Learns at once, as if the user had asked for it. Returns the memory that now holds each item. */
+  add(scope: Scope, items: readonly NewMemory[]): Promise<readonly Memory[]>;
+  /** Best first, ungated: the caller asked. `arms` says what each arm found. */
+  search(scope: Scope, query: string, options?: SearchOptions): Promise<readonly Recalled[]>;
+  list(scope: Scope, filter: MemoryFilter, page: Page): Promise<MemoryPage>;
+  get(scope: Scope, id: string): Promise<Memory | undefined>;
+  /** A new text supersedes the memory and returns its successor; the rest changes in place. */
+  edit(scope: Scope, id: string, edit: MemoryEdit): Promise<Memory | undefined>;
+  /** Every version of a memory, oldest first; empty when it is not there. */
+  history(scope: Scope, id: string): Promise<readonly Memory[]>;
+  /** True deletion, with the verbatim turns that a fact was learned from. Returns how many are gone. */
+  forget(owner: Owner, ids: readonly string[]): Promise<number>;
+  /** Memories, queued turns and session blocks of an owner. Returns how many memories there were. */
+  erase(owner: Owner): Promise<number>;
+  start(): void;
+  drain(signal: AbortSignal): Promise<void>;
+  pending(): Promise<QueueDepth>;
+  /** Resolves when every remembered turn has been worked on. */
+  idle(signal?: AbortSignal): Promise<void>;
+};
+
+export function createMemory(parts: MemoryParts): MemoryService {
+  const { store, queue, ledger, embedder, clock, log, observe } = parts;
+  const options = { ...defaults, ...parts.options };
+  const locks = createOwnerLocks();
+  const recallParts: RecallParts = { store, embedder, onEmbedderFailure };
+  const learnParts: RememberParts = {
+    ...recallParts,
+    ledger,
+    ...(parts.ask === undefined ? {} : { ask: parts.ask }),
+    onDecision: (decision) => observe?.decision?.(decision),
+    onExtraction: (extraction) => observe?.extraction?.(extraction),
+    onAskFailure: (error, trace) => {
+      log.warn({ err: error, trace }, "the extracting model failed; this turn is learned from by rules");
+    },
+  };
+
+  function onEmbedderFailure(error: unknown): void {
+    log.warn({ err: error }, "the embedder failed; memory goes by words alone");
+  }
+
+  const injectParts = toInjectParts(parts, recallParts, options);
+  const worker = createWorker({
+    queue,
+    run: (job, signal) => locks.run(job.owner, () => runRememberJob(learnParts, job, signal)),
+    onFailure: (error, job) => {
+      log.error({ err: error, ...jobFields(job) }, "a memory job failed");
+    },
+    ...(observe?.job === undefined ? {} : { onJob: observe.job }),
+    concurrency: options.concurrency,
+    leaseMs: options.leaseMs,
+    pollMs: options.pollMs,
+  });
+
+  return {
+    ...createReads(recallParts, clock),
+    async prepare(conversation, signal) {
+      const prepared = await prepareInjections(injectParts, conversation, signal);
+      observe?.prepared?.(prepared, conversation.scope);
+      return prepared;
+    },
+    async remember(turn) {
+      const job = toJob(turn);
+      if (job === undefined) return;
+      await queue.push(job);
+      worker.wake();
+    },
+    add: (scope, items) => addItems({ ...learnParts, newId: parts.newId }, scope, items, clock()),
+    edit: (scope, id, edit) => editMemory({ ...learnParts, newId: parts.newId }, scope, id, edit, clock()),
+    forget: (owner, ids) => forgetMemories({ store, ledger }, owner, ids),
+    async erase(owner) {
+      // First what waits, then what runs has ended, then what is stored: in another order a running job could write
+      // again what was just erased.
+      await queue.erase(owner);
+      return await locks.run(owner, async () => {
+        await queue.erase(owner);
+        const count = await store.erase(owner);
+        await ledger.erase(owner);
+        return count;
+      });
+    },
+    start: () => {
+      worker.start();
+    },
+    drain: (signal) => worker.drain(signal),
+    pending: () => queue.depth(),
+    idle: (signal) => worker.idle(signal),
+  };
+}
+
+const defaults = {
+  recallDeadlineMs: 150,
+  ledgerDeadlineMs: 250,
+  recallTokens: 1_500,
+  coreTokens: 400,
+  floors: { strongDense: 0.5, weakDense: 0.3 },
+  concurrency: 4,
+  leaseMs: 120_000,
+  pollMs: 500,
+} as const satisfies Required<MemoryOptions>;
+
+function toInjectParts(parts: MemoryParts, recallParts: RecallParts, options: Required<MemoryOptions>): InjectParts {
+  const { recallDeadlineMs, ledgerDeadlineMs, floors } = options;
+  const budgetTokens = options.recallTokens - blockOverheadTokens;
+  return {
+    ledger: parts.ledger,
+    clock: parts.clock,
+    recall: (request, deadline) => recall(recallParts, { ...request, budgetTokens, floors }, deadline),
+    core: (scope, now) => listCore(parts.store, scope, now, options.coreTokens),
+    onFailure: (error, trace) => {
+      parts.log.warn({ err: error, trace }, "the request goes on without recall");
+    },
+    recallDeadlineMs,
+    ledgerDeadlineMs,
+  };
+}
+
+const maxSearch = 200;
+const coreCandidates = 100;
+
+function createReads(parts: RecallParts, clock: () => Date) {
+  const { store } = parts;
+  return {
+    async search(scope, query, options = {}) {
+      const now = clock();
+      const past = options.asOf !== undefined || asksAboutThePast(query);
+      const limit = Math.min(maxSearch, Math.max(1, Math.floor(options.limit ?? 10)));
+      const filter: MemoryFilter = {
+        ...currentFilter(now, past),
+        ...(options.statuses === undefined ? {} : { statuses: options.statuses }),
+        ...(options.kinds === undefined ? {} : { kinds: options.kinds }),
+        ...(options.asOf === undefined ? {} : { asOf: options.asOf }),
+      };
+      const arms = await searchBothArms(parts, scope, query, filter, Math.max(60, 2 * limit), undefined);
+      return fuse(withinScope(arms, scope), { words: questionWords(query), now, past }).slice(0, limit);
+    },
+    async list(scope, filter, page) {
+      const found = await store.list(scope, filter, page);
+      return { ...found, memories: found.memories.filter((memory) => isVisible(memory, scope)) };
+    },
+    async get(scope, id) {
+      const [memory] = await store.get(scope, [id]);
+      return memory !== undefined && isVisible(memory, scope) ? memory : undefined;
+    },
+    history: (scope, id) => historyOf(store, scope, id),
+  } satisfies Partial<MemoryService>;
+}
+
+/** The strongest first: what was asked for and said often, then what is newest. Rendered oldest first. */
+async function listCore(store: MemoryStore, scope: Scope, now: Date, budgetTokens: number): Promise<readonly Memory[]> {
+  const page = await store.list(
+    scope,
+    { core: true, statuses: ["active"], notExpiredAt: now.toISOString() },
+    { limit: coreCandidates },
+  );
+  const strongest = page.memories
+    .filter(
+      (memory) =>
+        isVisible(memory, scope) && memory.provenance.origin !== "assistant" && memory.provenance.origin !== "tool",
+    )
+    .toSorted((one, other) => weight(other) - weight(one) || (one.recordedAt < other.recordedAt ? 1 : -1));
+  const chosen: Memory[] = [];
+  let left = budgetTokens;
+  for (const memory of strongest) {
+    const cost = estimateTokens(memory.text) + lineOverheadTokens;
+    if (cost > left) continue;
+    left -= cost;
+    chosen.push(memory);
+  }
+  return chosen.toSorted((one, other) =>
+    one.recordedAt < other.recordedAt ? -1 : one.recordedAt > other.recordedAt ? 1 : one.id < other.id ? -1 : 1,
+  );
+}
+
+function weight(memory: Memory): number {
+  return memory.confidence + 0.1 * Math.min(memory.confirmations, 5);
+}
+
+function jobFields(job: Job | undefined): object {
+  return job === undefined ? {} : { job: job.id, attempts: job.attempts };
+}
+
+export type { AnsweredTurn, AskModel, Conversation, Decision, MemoryEdit, NewMemory, Prepared, Recalled };

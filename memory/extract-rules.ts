@@ -1,0 +1,265 @@
+import { judged, maxCandidates } from "./candidate.ts";
+import type { Candidate, Extraction } from "./candidate.ts";
+import { endOfDate, resolveDates, startOfDate } from "./dates.ts";
+import { chinese } from "./patterns/chinese.ts";
+import { forgetPatterns, rememberPatterns } from "./patterns/commands.ts";
+import { english } from "./patterns/english.ts";
+import { german } from "./patterns/german.ts";
+import { romance } from "./patterns/romance.ts";
+import type { Rule } from "./patterns/rule.ts";
+import { ownWords } from "./sanitize.ts";
+import { contentWords } from "./words.ts";
+
+/**
+ * Learns from a turn without a model: what the user says about themselves in plain words, in English, German, Spanish,
+ * French, Portuguese and Chinese. Questions, hypotheses, fiction, quotations and pasted material teach nothing. The
+ * default is to learn nothing.
+ */
+export function extractByRules(turn: string, said: Date): Extraction {
+  const candidates: Candidate[] = [];
+  const forget: string[] = [];
+  const words = ownWords(turn).replaceAll("’", "'");
+  const isFiction = fiction.test(words);
+  for (const sentence of sentencesOf(words)) {
+    const command = withoutOpening(sentence.text);
+    const forgotten = firstGroup(forgetPatterns, command);
+    if (forgotten !== undefined) {
+      forget.push(trimEnd(forgotten));
+      continue;
+    }
+    const asked = firstGroup(rememberPatterns, command.replace(/\?$/u, ""));
+    if (asked !== undefined) {
+      candidates.push(...explicitly(asked, said));
+    } else if (!isFiction) {
+      candidates.push(...stated(sentence.text, sentence.isQuestion, said));
+    }
+    if (candidates.length >= maxCandidates) break;
+  }
+  return {
+    candidates: withoutDoubles(candidates).slice(0, maxCandidates),
+    forget: forget.slice(0, maxForgets),
+    by: "rules",
+  };
+}
+
+/** Whether a turn could teach anything at all, so that a model need not be asked about the others. */
+export function mightTeach(turn: string): boolean {
+  const words = ownWords(turn);
+  return speaksOfSelf.test(words) || commands.test(words);
+}
+
+/** What a sentence is about, when it is one whose newer value replaces the older. */
+export function attributeFromText(text: string): string | undefined {
+  const clause = withoutOpening(text.replaceAll("’", "'"));
+  for (const rule of statementRules) {
+    const match = rule.pattern.exec(trimEnd(clause));
+    if (match !== null && rule.greeted !== true) return attributeOf(rule, match, trimEnd(clause)).attribute;
+  }
+  return undefined;
+}
+
+const statementRules: readonly Rule[] = [...english, ...german, ...romance, ...chinese];
+const maxForgets = 4;
+const maxClauseChars = 320;
+
+const speaksOfSelf =
+  /\b(?:i|i'm|i’m|i've|i’ve|me|my|mine|we|we're|we’re|our|us|ich|mich|mir|mein\w*|wir|unser\w*|yo|mí?|mis|nosotros|nuestr\w+|je|moi|mon|ma|mes|nous|notre|eu|meu|minha|nós|nosso|soy|vivo|tengo|trabajo|prefiero|moro|sou|tenho|trabalho|gosto|prefiro)\b|\bj'|\bm'|我|俺|咱|私|僕|저|나는|я|мой|меня/iu;
+const commands =
+  /\b(?:always|never|from now on|remember|forget|keep in mind|don't|immer|nie|niemals|ab jetzt|merk|vergiss|siempre|nunca|recuerda|olvida|toujours|jamais|désormais|souviens|oublie|sempre|lembre|esqueça)\b|记住|忘|总是|以后|从现在/iu;
+
+const fiction =
+  /\b(?:just kidding|kidding|jk|role-?play|pretend|act as|you are now|imagine (?:that|you|i)|write (?:me )?(?:a|an|the) (?:\w+ ){0,3}(?:story|poem|song|dialog(?:ue)?|scene|script|novel|joke|letter|speech|monologue)|in the (?:voice|style|role) of|stell dir vor|spiel(?:e)? die rolle|schreib(?:e)? (?:mir )?eine? (?:\p{L}+ )?(?:geschichte|gedicht)|escribe (?:un|una) (?:cuento|historia|poema)|écris (?:une histoire|un poème)|escreva (?:uma história|um poema))\b|\bhaha|\blol\b|\/s\s*$|假装|角色扮演|写(?:一个|一篇|个)?(?:故事|小说|诗)/iu;
+
+const hypothetical =
+  /(?:^|[,;]\s*)(?:if|unless|suppose|supposing|assume|assuming|imagine|let's say|what if|say|hypothetically|in case|wenn|falls|angenommen|si|supón|suponiendo|imagina|supposons|imaginons|se|suponha|caso)\s|\b(?:i|we) (?:would|could|might|may|should|wish|think i|guess|wonder|hope)\b|\bi'd\b(?! rather)|\b(?:maybe|perhaps|probably|vielleicht|quizás|tal vez|peut-être|talvez)\b|如果|假如|假设|要是|也许|可能/iu;
+
+/** Somebody else's words about an "I". */
+const reported =
+  /\b(?:said|says|say|told|tells|thinks|claims|claimed|asked|asks|wrote|writes|according to|joked|replied|sagt|sagte|meint|dice|dijo|dit|disse|diz)\b.{0,20}\b(?:i|i'm|my|ich|mein\w*|je|mi|eu|meu|that)\b|(?:他|她)说/iu;
+
+/** One answer or one piece of work is meant, not every one to come. */
+const thisTaskOnly =
+  /\b(?:this|here|these|those|above|below|following|the (?:function|code|file|text|essay|table|list|data|query|script|document|image|paragraph|sentence|test|class|method|variable|email)|diese[rsn]?|hier|est[eao]s?|cette?|ici|aqui|aquí|des[st][eao])\b|这(?:个|段|篇|次)|本文/iu;
+
+const aboutAnswers =
+  /\b(?:answers?|repl(?:y|ies)|responses?|explanations?|examples?|emojis?|bullet|tone|format(?:ted|ting)?|units?|metric|imperial|celsius|fahrenheit|summar\w+|formal|informal|concise|short|brief|detailed|step[- ]by[- ]step|tables?|markdown|typescript|python|javascript|rust|tabs|spaces|antworten|kurze?|respuestas|cort[ao]s|réponses|courtes?|respostas|curtas)\b|回答|简短/iu;
+
+const questionStart =
+  /^(?:what|how|which|who|whom|whose|where|when|why|can|could|would|should|will|do|does|did|is|are|am|was|were|have|has|may|any|was|wie|welche|wer|wo|wann|warum|kannst|soll|ist|sind|habe ich|qué|cómo|cuál|quién|dónde|cuándo|por qué|puedes|que|comment|quel|quelle|qui|où|quand|pourquoi|peux-tu|est-ce|como|qual|quem|onde|quando|pode)\b|^(?:什么|怎么|谁|哪|为什么|是否|能不能)/iu;
+
+type Sentence = { readonly text: string; readonly isQuestion: boolean };
+
+function sentencesOf(text: string): readonly Sentence[] {
+  return text
+    .split(
+      /(?<=[.!?…])(?<!\.\.[.!?]?)(?<!\b(?:Dr|Mr|Mrs|Ms|St|Prof|e\.g|i\.e|etc|vs|bzw|z\.B|Sr|Sra|approx)\.)\s+|(?<=[。！？])|\n+/u,
+    )
+    .map((part) => part.trim())
+    .filter((part) => part.length > 2 && part.length <= 2_000)
+    .map((part) => ({ text: part, isQuestion: /[?？]\s*$|[吗呢]\s*$/u.test(part) }));
+}
+
+/** Statements of one sentence. Only its last clause is the question when it ends as one. */
+function stated(sentence: string, isQuestion: boolean, said: Date): readonly Candidate[] {
+  if (hypothetical.test(sentence) || reported.test(sentence)) return [];
+  const clauses = clausesOf(sentence);
+  const greeted = greeting.test(sentence);
+  return clauses.flatMap((clause, index) => {
+    if (isQuestion && index === clauses.length - 1) return [];
+    if (questionStart.test(clause)) return [];
+    const candidate = toCandidate(clause, said, { explicit: false, greeted: greeted && index < 2 });
+    return candidate === undefined ? [] : [candidate];
+  });
+}
+
+/** What the user asked to remember is learned whether or not a rule knows its shape. */
+function explicitly(words: string, said: Date): readonly Candidate[] {
+  const known = clausesOf(words).map((clause) => toCandidate(clause, said, { explicit: true, greeted: false }));
+  if (known.length > 0 && known.every((candidate) => candidate !== undefined)) return known;
+  const whole = toCandidate(words, said, { explicit: true, greeted: false });
+  if (whole !== undefined) return [whole];
+  const dated = resolveDates(trimEnd(words), said);
+  return [
+    judged({ ...base(words, "fact"), text: sentenceCase(dated.text), explicit: true, confidence: explicitConfidence }),
+  ];
+}
+
+const ruleConfidence = 0.8;
+const explicitConfidence = 0.95;
+
+function clausesOf(sentence: string): readonly string[] {
+  return sentence
+    .split(
+      /\s*(?:[,;–—]|,?\s+(?:and|but|so|und|aber|y|pero|et|mais|e|mas))\s+(?=(?:i|i'm|i've|my|we|we're|our|ich|mein\w*|wir|yo|mi|me|soy|vivo|tengo|trabajo|je|j'\p{L}+|mon|ma|nous|eu|meu|minha|moro|sou|tenho|what|how|which|where|when|can|could|should|do|any|please|from now on|always|never|welche|kannst|qué|puedes|quel|que|pode)(?![\p{L}']))|[，；](?=我|请|以后|从现在|你|什么|怎么)/iu,
+    )
+    .map((clause) => clause.trim())
+    .filter((clause) => clause.length > 2 && clause.length <= maxClauseChars);
+}
+
+const opening =
+  /^(?:hi|hello|hey|hallo|hola|salut|bonjour|olá|oi|你好|well|so|btw|by the way|fyi|just so you know|just to let you know|for context|for reference|some context|context|quick note|also|and|but|oh|ok|okay|yes|yeah|no|nope|sorry|correction|in fact|to be clear|note that|please note that|actually|please|pls|bitte|übrigens|eigentlich|también|por favor|además|au fait|en fait|s'il te plaît|aliás|na verdade|另外|其实|对了|请|can you|could you|will you|would you|kannst du|puedes|peux-tu|você pode|thanks|thank you)(?:\s+(?:there|everyone|claude|chatgpt|gpt|gemini|assistant))?(?:[\s,!:.;–—-]+|(?<=[\p{Script=Han}])[，,！]?)/iu;
+const greeting = /^(?:hi|hello|hey|hallo|hola|salut|bonjour|olá|oi|你好)(?![\p{L}])/iu;
+
+function withoutOpening(clause: string): string {
+  let text = clause.trim();
+  for (let round = 0; round < maxOpenings; round += 1) {
+    const shorter = text.replace(opening, "");
+    if (shorter === text || shorter === "") break;
+    text = shorter;
+  }
+  return text;
+}
+
+const maxOpenings = 4;
+
+type Manner = { readonly explicit: boolean; readonly greeted: boolean };
+
+function toCandidate(raw: string, said: Date, { explicit, greeted }: Manner): Candidate | undefined {
+  const clause = withoutOpening(raw);
+  const plain = trimEnd(clause);
+  const dated = resolveDates(plain, said);
+  for (const rule of statementRules) {
+    const match = rule.pattern.exec(plain);
+    if (match === null || (rule.greeted === true && !greeted) || (rule.dated === true && dated.first === undefined))
+      continue;
+    if (rule.kind === "procedure" && !explicit && thisTaskOnly.test(plain)) continue;
+    return judged({
+      ...base(raw, rule.kind),
+      text: sentenceCase(dated.text),
+      ...attributeOf(rule, match, plain),
+      ...(dated.first === undefined ? {} : validity(dated.first, rule, said)),
+      explicit,
+      confidence: explicit ? explicitConfidence : ruleConfidence,
+      core: rule.core === true || (rule.kind === "preference" && aboutAnswers.test(plain)),
+      ends: ended.test(plain),
+    });
+  }
+  return undefined;
+}
+
+const ended =
+  /\b(?:no longer|not .{1,60} any ?more|don't .{1,60} any ?more|stopped|quit|gave up|nicht mehr|ya no|ne .{1,40} plus|n'\p{L}+ plus|não .{1,40} mais|já não)\b|不再|已经不/iu;
+
+function base(raw: string, kind: Candidate["kind"]): Candidate {
+  return { text: raw, kind, quote: raw.trim(), confidence: ruleConfidence, explicit: false, core: false, ends: false };
+}
+
+/**
+ * `taste $1` with the content words of what is liked, so that "I hate coffee" replaces "I like coffee"; what has ended
+ * has the attribute of its positive form, so that "I no longer work at Siemens" replaces "I work at Siemens".
+ */
+function attributeOf(rule: Rule, match: RegExpExecArray, clause: string): { readonly attribute?: string } {
+  if (rule.kind === "procedure") return standingAttribute(clause);
+  if (rule.attribute === undefined) return ended.test(clause) ? positiveAttribute(clause) : {};
+  if (!rule.attribute.includes("$1")) return { attribute: rule.attribute };
+  const words = contentWords(match[1] ?? "", 6)
+    .toSorted()
+    .join(" ");
+  return words === "" ? {} : { attribute: rule.attribute.replace("$1", words) };
+}
+
+function positiveAttribute(clause: string): { readonly attribute?: string } {
+  const positive = clause
+    .replace(/\b(?:no longer|don't|do not|stopped|quit|gave up|ya no|já não|nicht mehr|ne)\s*/iu, "")
+    .replace(/\bn'/iu, "'")
+    .replace(/\s*\b(?:any ?more|plus|mais)\b/iu, "")
+    .replace(/(?:已经)?不再/u, "");
+  for (const rule of statementRules) {
+    const match = rule.pattern.exec(positive);
+    if (match !== null && rule.attribute !== undefined) return attributeOf(rule, match, positive);
+  }
+  return {};
+}
+
+/** What a standing instruction governs: the newest one about the same thing counts. */
+function standingAttribute(clause: string): { readonly attribute?: string } {
+  const governed = governs.find(([, pattern]) => pattern.test(clause))?.[0];
+  return governed === undefined ? {} : { attribute: governed };
+}
+
+const governs: readonly (readonly [string, RegExp])[] = [
+  ["form of address", /\b(?:call me|address me|nenn\w* mich|llámame|appelle-moi|me chame)\b|叫我|称呼我/iu],
+  [
+    "answer language",
+    /(?:\b(?:answer|reply|respond|write|speak|talk|antwort\w*|schreib\w*|sprich|respond\w*|contesta|escrib\w*|habla|répond\w*|écri\w*|parle|escrev\w*|fal[ae])\b.*\b(?:in|auf|en|em) (?:english|german|spanish|french|portuguese|chinese|italian|dutch|japanese|deutsch|englisch|spanisch|französisch|español|inglés|alemán|francés|français|anglais|allemand|português|inglês|espanhol)\b)|用(?:中文|英文|英语|德语|法语|西班牙语|日语)/iu,
+  ],
+  [
+    "answer length",
+    /\b(?:short|brief|concise|long|detailed|in depth|one sentence|kurz|ausführlich|breve|cort[ao]|detallad\w+|court|bref|curt[ao])\b|简短|详细/iu,
+  ],
+  ["units", /\b(?:metric|imperial|celsius|fahrenheit|kilomet\w+|miles)\b/iu],
+  ["emojis", /\bemojis?\b|表情/iu],
+];
+
+/** A plan holds until its day is over; what has happened holds from its day on. */
+function validity(first: string, rule: Rule, said: Date): { readonly validFrom?: string; readonly validTo?: string } {
+  const from = startOfDate(first);
+  if (rule.dated !== true) return from <= said.toISOString() ? { validFrom: from } : {};
+  return { validFrom: from, validTo: endOfDate(first) };
+}
+
+function firstGroup(patterns: readonly RegExp[], text: string): string | undefined {
+  for (const pattern of patterns) {
+    const group = pattern.exec(text)?.[1];
+    if (group !== undefined) return group;
+  }
+  return undefined;
+}
+
+function trimEnd(text: string): string {
+  return text.replace(/[\s.!?,;:。！？，；]+$/u, "");
+}
+
+function sentenceCase(text: string): string {
+  const whole = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return /\p{Script=Han}$/u.test(whole) ? `${whole}。` : `${whole}.`;
+}
+
+function withoutDoubles(candidates: readonly Candidate[]): readonly Candidate[] {
+  const texts = new Set<string>();
+  return candidates.filter(({ text }) => {
+    const seen = texts.has(text);
+    texts.add(text);
+    return !seen;
+  });
+}

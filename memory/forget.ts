@@ -1,0 +1,115 @@
+import { attributeFromText } from "./extract-rules.ts";
+import type { SessionLedger } from "./ledger.ts";
+import type { Memory, Owner, Scope } from "./memory.ts";
+import { memoryStatuses } from "./memory.ts";
+import type { MemoryStore } from "./memory-store.ts";
+import { isVisible } from "./recall.ts";
+import { distinguishingWords } from "./attribute-words.ts";
+import { contentWords, countShared } from "./words.ts";
+
+export type ForgetParts = { readonly store: MemoryStore; readonly ledger: SessionLedger };
+
+/**
+ * Forgets memories and, with a fact, the words it was learned from: left in an episode it would be recalled from there.
+ * Blocks that were injected earlier may hold the text too, so the owner's ledger goes with it; running sessions lose
+ * their cached prefix once. Returns how many memories are gone.
+ */
+export async function forgetMemories(parts: ForgetParts, owner: Owner, ids: readonly string[]): Promise<number> {
+  const wanted = await parts.store.get(owner, ids);
+  if (wanted.length === 0) return 0;
+  const sources = await Promise.all(wanted.map((memory) => sourceEpisodes(parts.store, owner, memory)));
+  const all = new Set([...wanted.map(({ id }) => id), ...sources.flat()]);
+  const gone = await parts.store.forget(owner, [...all]);
+  await parts.ledger.erase(owner);
+  return gone;
+}
+
+/**
+ * What a user means by "forget my address" or "forget that I live in Berlin": every memory about that attribute or
+ * with all of those words, facts and verbatim turns alike. Empty when nothing is meant clearly.
+ */
+export async function findToForget(store: MemoryStore, scope: Scope, about: string): Promise<readonly Memory[]> {
+  const meant = toMeaning(about);
+  const found = new Map<string, Memory>();
+  let cursor: string | undefined;
+  for (let page = 0; page < maxPages; page += 1) {
+    const { memories, next } = await store.list(
+      scope,
+      { statuses: memoryStatuses },
+      { limit: pageSize, ...(cursor === undefined ? {} : { cursor }) },
+    );
+    for (const memory of memories) {
+      if (isVisible(memory, scope) && isMeant(memory, meant)) found.set(memory.id, memory);
+    }
+    cursor = next;
+    if (cursor === undefined) break;
+  }
+  return [...found.values()];
+}
+
+const pageSize = 500;
+/** Bounds one forgetting to the newest 20,000 memories of a user. */
+const maxPages = 40;
+const maxSessionEpisodes = 1_000;
+
+type Meaning = {
+  /** "My address": whatever its value is. */
+  readonly named: string | undefined;
+  readonly words: readonly string[];
+  /** "I live in Berlin" also means "I moved to Berlin": the same attribute with the same telling words. */
+  readonly attribute: string | undefined;
+  readonly telling: readonly string[];
+};
+
+function toMeaning(about: string): Meaning {
+  const attribute = attributeFromText(about);
+  return {
+    named: attributeNamed(about),
+    words: contentWords(about),
+    attribute,
+    telling: attribute === undefined ? [] : distinguishingWords(about, attribute),
+  };
+}
+
+function isMeant(memory: Memory, { named, words, attribute, telling }: Meaning): boolean {
+  if (named !== undefined) return memory.attribute?.startsWith(named) === true;
+  const text = memory.text.toLowerCase();
+  if (words.length > 0 && countShared(words, text) === words.length) return true;
+  return memory.attribute === attribute && telling.length > 0 && countShared(telling, text) === telling.length;
+}
+
+function attributeNamed(about: string): string | undefined {
+  const plain = about.trim().replace(/[.!?\s]+$/u, "");
+  return namedAttributes.find(([, pattern]) => pattern.test(plain))?.[0];
+}
+
+const namedAttributes: readonly (readonly [string, RegExp])[] = [
+  [
+    "home",
+    /^(?:my (?:home )?address|my home|where i live|meine adresse|wo ich wohne|mi dirección|dónde vivo|mon adresse|où j'habite|meu endereço|onde (?:eu )?moro|我的地址|我住在哪里?)$/iu,
+  ],
+  ["name", /^(?:my name|meinen namen|mi nombre|mon nom|meu nome|我的名字)$/iu],
+  [
+    "job",
+    /^(?:my (?:job|profession|occupation)|what i do|meinen (?:job|beruf)|mi (?:trabajo|profesión)|mon métier|minha profissão|我的职业)$/iu,
+  ],
+  [
+    "employer",
+    /^(?:my (?:employer|company)|where i work|wo ich arbeite|dónde trabajo|où je travaille|onde (?:eu )?trabalho|我在哪里?工作)$/iu,
+  ],
+  ["age", /^(?:my age|how old i am|mein alter|mi edad|mon âge|minha idade|我的年龄)$/iu],
+  ["birthday", /^(?:my birthday|meinen geburtstag|mi cumpleaños|mon anniversaire|meu aniversário|我的生日)$/iu],
+  ["diet", /^(?:my diet|what i eat|meine ernährung|mi dieta|mon régime|minha dieta)$/iu],
+  ["allergy", /^(?:my allerg(?:y|ies)|meine allergien?|mis? alergias?|mes allergies|minhas? alergias?|我的过敏)$/iu],
+];
+
+async function sourceEpisodes(store: MemoryStore, owner: Owner, memory: Memory): Promise<readonly string[]> {
+  const { session, turn, quote } = memory.provenance;
+  if (memory.kind === "episode" || session === undefined || turn === undefined) return [];
+  const { memories } = await store.list(owner, { session, kinds: ["episode"] }, { limit: maxSessionEpisodes });
+  const words = contentWords(quote ?? memory.text);
+  return memories
+    .filter((episode) => episode.provenance.turn === turn)
+    .filter(({ text }) => countShared(words, text.toLowerCase()) >= words.length / 2)
+    .map(({ id }) => id);
+}

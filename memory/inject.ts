@@ -1,0 +1,204 @@
+import type { Recalled } from "./fuse.ts";
+import type { SessionLedger } from "./ledger.ts";
+import type { Memory, Scope, Turn } from "./memory.ts";
+import { toQuestion } from "./recall.ts";
+import { holdsCore, renderBlock, renderLine } from "./render.ts";
+import { estimateTokens } from "./words.ts";
+
+export type Conversation = {
+  readonly scope: Scope;
+  readonly session: string;
+  /** Every turn of the client's request, in its order and its own words. */
+  readonly turns: readonly Turn[];
+  /** False: this request sees no memory at all. */
+  readonly read: boolean;
+  readonly trace: string;
+};
+
+export type Prepared = {
+  /**
+   * `hit`: at least one turn carries a block. `miss`: memory had nothing to add. `off`: it was not asked. `degraded`:
+   * it was late or broken, and the request goes on without what it would have said.
+   */
+  readonly status: "hit" | "miss" | "off" | "degraded";
+  /** By `Turn.index`: what joins that turn ahead of the user's own words. Never empty text. */
+  readonly injections: ReadonlyMap<number, string>;
+  /** What was recalled for this request. Empty when every block was given again from the ledger. */
+  readonly recalled: readonly Recalled[];
+  /** What all the blocks cost, estimated. */
+  readonly tokens: number;
+  readonly recallMs: number;
+};
+
+export type InjectParts = {
+  readonly ledger: SessionLedger;
+  readonly clock: () => Date;
+  /** For one question: what is relevant. */
+  readonly recall: (
+    request: { scope: Scope; question: string; isShown: (memory: Memory) => boolean; now: Date },
+    signal: AbortSignal,
+  ) => Promise<readonly Recalled[]>;
+  /** The standing preferences of this scope, within their budget. */
+  readonly core: (scope: Scope, now: Date) => Promise<readonly Memory[]>;
+  readonly onFailure: (error: unknown, trace: string) => void;
+  readonly recallDeadlineMs: number;
+  readonly ledgerDeadlineMs: number;
+};
+
+/**
+ * Append-only injection. A turn that got a block once gets the same bytes for ever; a turn that got none never gets
+ * one; only the turn that is asked now may get a new one. Whatever goes wrong, the request goes on.
+ */
+export async function prepareInjections(
+  parts: InjectParts,
+  conversation: Conversation,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const startedAt = performance.now();
+  const injections = new Map<number, string>();
+  const finish = (status: Prepared["status"], recalled: readonly Recalled[] = []): Prepared => {
+    let tokens = 0;
+    for (const block of injections.values()) tokens += estimateTokens(block);
+    return { status, injections, recalled, tokens, recallMs: performance.now() - startedAt };
+  };
+  if (!conversation.read) return finish("off");
+  try {
+    const spoken = spokenTurns(conversation.turns);
+    if (spoken.length === 0) return finish("miss");
+    const ledger = await within(
+      parts.ledgerDeadlineMs,
+      signal,
+      async () => await parts.ledger.get(conversation.scope, conversation.session),
+    );
+    for (const { turn, key } of spoken) {
+      const block = ledger.get(key);
+      if (block !== undefined && block !== "") injections.set(turn.index, block);
+    }
+    const current = currentTurn(conversation.turns, spoken);
+    if (current === undefined || ledger.has(current.key)) return finish(injections.size > 0 ? "hit" : "miss");
+    const fresh = await composeBlock(parts, conversation, current.turn, [...injections.values()], signal);
+    // Durable before the vendor sees it, the empty block too: a retry of this request must get the same bytes.
+    const stored = await within(
+      parts.ledgerDeadlineMs,
+      signal,
+      async () => await parts.ledger.put(conversation.scope, conversation.session, current.key, fresh.block),
+    );
+    if (stored !== "") injections.set(current.turn.index, stored);
+    if (fresh.late) return finish("degraded");
+    return finish(injections.size > 0 ? "hit" : "miss", stored === fresh.block ? fresh.recalled : []);
+  } catch (error) {
+    parts.onFailure(error, conversation.trace);
+    return finish("degraded");
+  }
+}
+
+type Spoken = { readonly turn: Turn; readonly key: string };
+
+/** The user's own turns with their ledger keys: a turn said twice word for word is two turns. */
+function spokenTurns(turns: readonly Turn[]): readonly Spoken[] {
+  const seen = new Map<string, number>();
+  const spoken: Spoken[] = [];
+  for (const turn of turns) {
+    if (turn.role !== "user" || turn.carriesToolResults) continue;
+    const ordinal = seen.get(turn.key) ?? 0;
+    seen.set(turn.key, ordinal + 1);
+    spoken.push({ turn, key: turnKey(turn.key, ordinal) });
+  }
+  return spoken;
+}
+
+export function turnKey(key: string, ordinal: number): string {
+  return `${key}#${ordinal}`;
+}
+
+/**
+ * The turn that is asked now: the last of the user's own, unless a model has answered it already. A turn that was
+ * answered without a block (memory was off then) must not grow one.
+ */
+function currentTurn(turns: readonly Turn[], spoken: readonly Spoken[]): Spoken | undefined {
+  const last = spoken.at(-1);
+  if (last === undefined) return undefined;
+  const answered = turns.some((turn) => turn.index > last.turn.index && turn.role !== "system");
+  return answered ? undefined : last;
+}
+
+type Composed = { readonly block: string; readonly recalled: readonly Recalled[]; readonly late: boolean };
+
+async function composeBlock(
+  parts: InjectParts,
+  conversation: Conversation,
+  current: Turn,
+  earlier: readonly string[],
+  signal: AbortSignal,
+): Promise<Composed> {
+  const now = parts.clock();
+  const { scope, turns } = conversation;
+  const needsCore = !earlier.some(holdsCore);
+  const shown = (memory: Memory) => isShown(memory, conversation, earlier, now);
+  try {
+    return await within(parts.recallDeadlineMs, signal, async (deadline) => {
+      const [core, recalled] = await Promise.all([
+        needsCore ? parts.core(scope, now) : [],
+        parts.recall({ scope, question: toQuestion(turns, current), isShown: shown, now }, deadline),
+      ]);
+      const standing = new Set(core.map((memory) => memory.id));
+      const rest = recalled.filter(({ memory }) => !standing.has(memory.id));
+      const block = renderBlock({
+        core,
+        recalled: rest.map(({ memory }) => memory),
+        continues: earlier.length > 0,
+        now,
+      });
+      return { block, recalled: [...core.map(asCore), ...rest], late: false };
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    parts.onFailure(error, conversation.trace);
+    return { block: "", recalled: [], late: true };
+  }
+}
+
+function asCore(memory: Memory): Recalled {
+  return { memory, score: 1, via: "core", arms: {} };
+}
+
+/** Said in this very conversation, or given in an earlier block of it: the model has it before its eyes. */
+function isShown(memory: Memory, conversation: Conversation, earlier: readonly string[], now: Date): boolean {
+  if (earlier.length > 0) {
+    const line = renderLine(memory, now);
+    if (earlier.some((block) => block.includes(line))) return true;
+  }
+  if (memory.provenance.session !== conversation.session) return false;
+  const words = (memory.provenance.quote ?? memory.text).slice(0, comparedChars);
+  return conversation.turns.some((turn) => turn.role !== "system" && turn.text.includes(words));
+}
+
+/** Enough of a memory's beginning to recognise it in a transcript. */
+const comparedChars = 120;
+
+class DeadlineError extends Error {
+  override readonly name = "DeadlineError";
+}
+
+/** Runs `work` for at most `ms`. Work that is late is told to stop and its outcome is dropped. */
+async function within<T>(ms: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  outer.throwIfAborted();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const controller = new AbortController();
+  const stop = () => {
+    controller.abort(outer.reason);
+    reject(outer.reason instanceof Error ? outer.reason : new DeadlineError("The request was aborted."));
+  };
+  outer.addEventListener("abort", stop, { once: true });
+  const timer = setTimeout(() => {
+    const error = new DeadlineError(`Memory did not answer within ${ms} ms.`);
+    controller.abort(error);
+    reject(error);
+  }, ms);
+  try {
+    return await Promise.race([work(controller.signal), late]);
+  } finally {
+    clearTimeout(timer);
+    outer.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * How people say things about themselves, as data. A pattern meets one clause without its opening pleasantries and
+ * must account for it from the beginning; what it does not match teaches nothing. Precision first.
+ */
+export type Rule = {
+  readonly pattern: RegExp;
+  readonly kind: "fact" | "preference" | "procedure";
+  /** See `Memory.attribute`; `$1` stands for the content words of the first group. */
+  readonly attribute?: string;
+  readonly core?: true;
+  /** Counts only with a date in it: a plan without one is talk. */
+  readonly dated?: true;
+  /** Counts only after a greeting: "I'm Anna" introduces, "I'm Catholic" does not. */
+  readonly greeted?: true;
+};
+
+export function rule(
+  source: string,
+  kind: Rule["kind"],
+  more: Omit<Rule, "pattern" | "kind">,
+  flags = "iu",
+  end = "",
+): Rule {
+  return { pattern: new RegExp(`^(?:${source})${end}`, flags === "" ? "iu" : flags), kind, ...more };
+}

@@ -1,0 +1,231 @@
+import type { Embedder } from "./embedder.ts";
+import { fuse, gate, questionWords, withoutRepeats } from "./fuse.ts";
+import type { GateFloors, Recalled } from "./fuse.ts";
+import type { Memory, Scope, Turn } from "./memory.ts";
+import type { MemoryFilter, MemoryStore, SearchArms } from "./memory-store.ts";
+import { maxLineChars, lineOverheadTokens } from "./render.ts";
+import { stripHarness } from "./sanitize.ts";
+import { contentWords, estimateTokens } from "./words.ts";
+
+export type RecallParts = {
+  readonly store: MemoryStore;
+  readonly embedder: Embedder;
+  /** Told when meaning could not be searched and words had to do. */
+  readonly onEmbedderFailure: (error: unknown) => void;
+};
+
+export type RecallRequest = {
+  readonly scope: Scope;
+  readonly question: string;
+  readonly now: Date;
+  /** Injected tokens that recalled memories may cost together. */
+  readonly budgetTokens: number;
+  readonly floors: GateFloors;
+  /** Memories that the conversation shows already. */
+  readonly isShown: (memory: Memory) => boolean;
+};
+
+/** How many hits each arm brings. Fusing more changes the first ten rarely and costs linearly. */
+const hitsPerArm = 40;
+/** Episodes whose neighbours are read too: what was asked before, what was answered after. */
+const expandedEpisodes = 3;
+const neighboursBefore = 1;
+const neighboursAfter = 2;
+/** A neighbour is worth half of what led to it. */
+const neighbourWorth = 0.5;
+const maxRecalled = 24;
+
+/**
+ * What memory has to say to a question, in the order in which it was said. Empty when nothing is relevant enough.
+ * Sees memories of the owner, and of a team, agent or session only from inside it. Throws what the store throws.
+ */
+export async function recall(
+  parts: RecallParts,
+  request: RecallRequest,
+  signal: AbortSignal,
+): Promise<readonly Recalled[]> {
+  const words = questionWords(request.question);
+  const aboutMe = asksAboutMe.test(request.question);
+  if (words.length === 0 && !aboutMe) return [];
+  const past = asksAboutThePast(request.question);
+  const [arms, profile] = await Promise.all([
+    searchBothArms(parts, request.scope, request.question, currentFilter(request.now, past), hitsPerArm, signal),
+    aboutMe ? listKnown(parts.store, request) : [],
+  ]);
+  const fused = fuse(withinScope(arms, request.scope), { words, now: request.now, past });
+  const known = new Set(profile.map(({ memory }) => memory.id));
+  const relevant = gate(fused, words, request.floors).filter(({ memory }) => !known.has(memory.id));
+  const current = await withSuccessors(parts.store, request.scope, [...profile, ...relevant]);
+  const fresh = withoutRepeats(current).filter(({ memory }) => !request.isShown(memory));
+  const chosen = fillBudget(await withNeighbours(parts.store, request, fresh), request.budgetTokens);
+  return chosen.toSorted(inOrderOfTime);
+}
+
+/** Both arms for a text; the dense one is empty when the embedder fails, because half a search beats none. */
+export async function searchBothArms(
+  parts: RecallParts,
+  scope: Scope,
+  text: string,
+  filter: MemoryFilter,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<SearchArms> {
+  let vector: Float32Array | undefined;
+  try {
+    [vector] = await parts.embedder.embed([text], signal);
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    parts.onEmbedderFailure(error);
+  }
+  return await parts.store.search(scope, { text, ...(vector === undefined ? {} : { vector }), filter, limit });
+}
+
+/** What holds now; with `past`, also what held once. */
+export function currentFilter(now: Date, past: boolean): MemoryFilter {
+  return { statuses: past ? ["active", "superseded"] : ["active"], notExpiredAt: now.toISOString() };
+}
+
+export function asksAboutThePast(question: string): boolean {
+  return pastTense.test(question);
+}
+
+/**
+ * The question to search for: the user's turn, and as many of their earlier turns as a bare "explain again" or "and in
+ * Berlin?" needs to mean something.
+ */
+export function toQuestion(turns: readonly Turn[], current: Turn): string {
+  const own = cut(stripHarness(current.text));
+  const needsContext = contentWords(own, fewWords + 1).length <= fewWords || leansOnContext.test(own);
+  if (!needsContext) return own;
+  const before = turns
+    .filter((turn) => turn.role === "user" && !turn.carriesToolResults && turn.index < current.index)
+    .slice(-contextTurns)
+    .map((turn) => cut(stripHarness(turn.text)));
+  const parts = [own];
+  for (const text of before.toReversed()) {
+    if (contentWords(parts.join(" "), enoughWords).length >= enoughWords) break;
+    parts.unshift(text);
+  }
+  return parts.filter((text) => text !== "").join("\n");
+}
+
+/** A narrower scope is seen only from inside it. */
+export function isVisible(memory: Memory, scope: Scope): boolean {
+  const own = memory.scope;
+  return (
+    (own.team === undefined || own.team === scope.team) &&
+    (own.agent === undefined || own.agent === scope.agent) &&
+    (own.session === undefined || own.session === scope.session)
+  );
+}
+
+export function withinScope(arms: SearchArms, scope: Scope): SearchArms {
+  return {
+    dense: arms.dense.filter((hit) => isVisible(hit.memory, scope)),
+    sparse: arms.sparse.filter((hit) => isVisible(hit.memory, scope)),
+  };
+}
+
+const maxQuestionChars = 2_000;
+const fewWords = 2;
+const enoughWords = 6;
+const contextTurns = 3;
+const leansOnContext =
+  /^\W*(?:and|or|but|so|what about|how about|why|which one|it|that|this|they|he|she|again|more|und|aber|warum|was ist mit|y|pero|por qué|et|mais|pourquoi|e|mas|por quê)\b[^.!?]{0,48}[.!?]*$|^\W*(?:那|还有|为什么|再)/iu;
+
+const asksAboutMe =
+  /\b(?:(?:know|remember|remind me|tell me|learned)\b.{0,24}\b(?:about (?:me|my life|myself)|of me)|who am i|describe me|my profile)\b|(?:über|von) mich|wer bin ich|(?:sobre|de) m[ií]\b|quién soy|(?:sur|de) moi\b|qui suis-je|sobre mim|quem sou eu|关于我|我是谁|了解我/iu;
+
+const pastTense =
+  /\b(?:used to|previous(?:ly)?|former(?:ly)?|back then|in the past|at (?:the|that) time|earlier|(?:my|our) (?:old|last|first|ex-?)|before (?:i|we|that|my)|(?:where|what|who|when|which|how) (?:did|was|were|had)|did i|was i|originally|history of|changed)\b|\b(?:früher|ehemalig\w*|damals|vorher|alte[rsn]?|antes|solía|anterior\w*|autrefois|avant|ancien\w*|antigament\w*)\b|以前|过去|曾经|之前/iu;
+
+/** A pasted page is not a question: its beginning and end say what is asked. */
+function cut(text: string): string {
+  const prose = text.length > maxQuestionChars / 2 ? text.replaceAll(/```[\s\S]*?(?:```|$)/gu, " ") : text;
+  if (prose.length <= maxQuestionChars) return prose.trim();
+  return `${prose.slice(0, maxQuestionChars / 2)}\n${prose.slice(-maxQuestionChars / 2)}`.trim();
+}
+
+async function listKnown(store: MemoryStore, request: RecallRequest): Promise<readonly Recalled[]> {
+  const filter = {
+    ...currentFilter(request.now, false),
+    kinds: ["fact", "preference", "procedure", "summary"] as const,
+  };
+  const page = await store.list(request.scope, filter, { limit: hitsPerArm });
+  return page.memories
+    .filter((memory) => isVisible(memory, request.scope))
+    .map((memory, index) => ({ memory, score: 1 / (index + 2), via: "profile", arms: {} }));
+}
+
+/** Who is told what once was true is also told what is true now. */
+async function withSuccessors(
+  store: MemoryStore,
+  scope: Scope,
+  found: readonly Recalled[],
+): Promise<readonly Recalled[]> {
+  const ids = new Set(found.map(({ memory }) => memory.id));
+  const wanted = new Map<string, Recalled>();
+  for (const recalled of found.slice(0, maxRecalled)) {
+    const next = recalled.memory.supersededBy;
+    if (next !== undefined && !ids.has(next)) wanted.set(next, recalled);
+  }
+  if (wanted.size === 0) return found;
+  const successors = await store.get(scope, [...wanted.keys()]);
+  const added = successors
+    .filter((memory) => memory.status === "active" && isVisible(memory, scope))
+    .map((memory): Recalled => ({ memory, score: wanted.get(memory.id)?.score ?? 0, via: "successor", arms: {} }));
+  return [...found, ...added].toSorted((one, other) => other.score - one.score);
+}
+
+async function withNeighbours(
+  store: MemoryStore,
+  request: RecallRequest,
+  found: readonly Recalled[],
+): Promise<readonly Recalled[]> {
+  const seeds = found.filter(({ memory }) => memory.kind === "episode" && memory.position !== undefined);
+  const around = await Promise.all(
+    seeds.slice(0, expandedEpisodes).map(async (seed) => {
+      const session = seed.memory.provenance.session ?? seed.memory.scope.session;
+      if (session === undefined || seed.memory.position === undefined) return [];
+      const place = { session, position: seed.memory.position };
+      const memories = await store.neighbours(request.scope, place, neighboursBefore, neighboursAfter);
+      return memories.map((memory): Recalled => ({
+        memory,
+        score: seed.score * neighbourWorth,
+        via: "neighbour",
+        arms: {},
+      }));
+    }),
+  );
+  const ids = new Set(found.map(({ memory }) => memory.id));
+  const added: Recalled[] = [];
+  for (const neighbour of around.flat()) {
+    const { memory } = neighbour;
+    if (ids.has(memory.id) || memory.status !== "active" || !isVisible(memory, request.scope)) continue;
+    if (request.isShown(memory)) continue;
+    ids.add(memory.id);
+    added.push(neighbour);
+  }
+  return [...found, ...added].toSorted((one, other) => other.score - one.score);
+}
+
+/** Best first until the budget is spent; what does not fit is passed over for what does. */
+function fillBudget(candidates: readonly Recalled[], budgetTokens: number): readonly Recalled[] {
+  const chosen: Recalled[] = [];
+  let left = budgetTokens;
+  for (const candidate of candidates) {
+    if (chosen.length >= maxRecalled) break;
+    const cost = estimateTokens(candidate.memory.text.slice(0, maxLineChars)) + lineOverheadTokens;
+    if (cost > left) continue;
+    left -= cost;
+    chosen.push(candidate);
+  }
+  return chosen;
+}
+
+function inOrderOfTime(one: Recalled, other: Recalled): number {
+  const first = one.memory;
+  const second = other.memory;
+  if (first.recordedAt !== second.recordedAt) return first.recordedAt < second.recordedAt ? -1 : 1;
+  return (first.position ?? 0) - (second.position ?? 0) || (first.id < second.id ? -1 : 1);
+}

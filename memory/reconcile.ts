@@ -1,0 +1,124 @@
+import type { Candidate } from "./candidate.ts";
+import type { Memory } from "./memory.ts";
+import { canonicalForm, contentWords, countShared, isNegated, saysOtherwise } from "./words.ts";
+
+/** A memory that a candidate may repeat or contradict. */
+export type Near = {
+  readonly memory: Memory;
+  /** Cosine similarity, when meaning was compared. */
+  readonly similarity?: number;
+};
+
+/**
+ * What to do with one candidate, and why. `DELETE` comes only from a user who asks to forget; a model or a rule never
+ * deletes. An `UPDATE` adds the candidate and retires what it replaces; an `ADD` with `replacedBy` is late news that
+ * something newer has overtaken: it joins the history.
+ */
+export type Plan =
+  | { readonly operation: "ADD"; readonly reason: string; readonly replacedBy?: Memory }
+  | { readonly operation: "UPDATE"; readonly reason: string; readonly retire: readonly Memory[] }
+  | { readonly operation: "NOOP"; readonly reason: string; readonly confirm?: Memory };
+
+/**
+ * Weighs a candidate against near memories (the active ones and those in review). Texts that differ in a number, a
+ * date or a negation are never the same; what says nothing new is a repetition; a new value of the same attribute
+ * replaces the old one.
+ */
+export function reconcile(candidate: Candidate, near: readonly Near[], said: Date): Plan {
+  const repeated = near.find((other) => isRepetition(candidate, other));
+  if (repeated !== undefined) {
+    return { operation: "NOOP", reason: "said again", confirm: repeated.memory };
+  }
+  const contradicted = near.filter((other) => reasonToReplace(candidate, other) !== undefined);
+  const first = contradicted[0];
+  if (first === undefined) return { operation: "ADD", reason: candidate.explicit ? "asked to remember" : "new" };
+  const newer = contradicted.find(({ memory }) => memory.recordedAt > said.toISOString());
+  if (newer !== undefined) {
+    return { operation: "ADD", reason: "overtaken by newer news", replacedBy: newer.memory };
+  }
+  const reason = reasonToReplace(candidate, first) ?? "";
+  return { operation: "UPDATE", reason, retire: contradicted.map(({ memory }) => memory) };
+}
+
+const veryClose = 0.95;
+const alike = 0.6;
+
+function isRepetition(candidate: Candidate, { memory, similarity }: Near): boolean {
+  if (canonicalForm(candidate.text) === canonicalForm(memory.text)) return true;
+  if (
+    candidate.ends ||
+    saysOtherwise(candidate.text, memory.text) ||
+    dislikes(candidate.text) !== dislikes(memory.text)
+  ) {
+    return false;
+  }
+  const fresh = contentWords(candidate.text);
+  const known = contentWords(memory.text);
+  if (fresh.length === 0 || known.length === 0) return false;
+  const missing = fresh.filter((word) => !known.includes(word));
+  if (missing.length === 0 && namesOf(candidate.text) <= namesOf(memory.text)) return true;
+  const shared = fresh.length - missing.length;
+  const overlap = shared / (known.length + missing.length);
+  // A name that is not in the other text makes it another statement, however close the two are.
+  const sameNames = namesOf(missing.join(" ")) === 0 && !missing.some((word) => capitalised(candidate.text, word));
+  if (!sameNames) return false;
+  return overlap >= alike && ((similarity ?? 0) >= veryClose || candidate.sameAs === memory.id);
+}
+
+function reasonToReplace(candidate: Candidate, { memory, similarity }: Near): string | undefined {
+  const shared = countShared(contentWords(candidate.text), memory.text.toLowerCase());
+  if (candidate.ends) {
+    const words = contentWords(candidate.text).filter((word) => !endWords.has(word));
+    const held = countShared(words, memory.text.toLowerCase());
+    return words.length > 0 && held / words.length > alike && !isNegated(memory.text) ? "has ended" : undefined;
+  }
+  if (candidate.attribute !== undefined && memory.attribute !== undefined) {
+    if (candidate.attribute === memory.attribute) {
+      return isReplaceable(candidate) ? `new value of ${candidate.attribute}` : undefined;
+    }
+    if (turnsTaste(candidate, memory)) return "taste has turned";
+  }
+  if (candidate.replaces === memory.id && (shared > 0 || (similarity ?? 0) >= related)) return "corrects it";
+  return undefined;
+}
+
+/** Below this a model's "replaces" points at something unrelated: a wrong number, not a correction. */
+const related = 0.3;
+
+/** Somebody may have two dogs: another name is a correction only when it is said as one. */
+function isReplaceable(candidate: Candidate): boolean {
+  if (!candidate.attribute?.startsWith("name of ")) return true;
+  return correction.test(candidate.quote);
+}
+
+const correction =
+  /\b(?:actually|correction|no longer|not|now|renamed|instead|wrong|eigentlich|sondern|falsch|en realidad|ahora|en fait|maintenant|na verdade|agora)\b|其实|不是|改名|现在/iu;
+
+/** "I hate coffee" after "I love coffee in the morning": same thing, other sign. */
+function turnsTaste(candidate: Candidate, memory: Memory): boolean {
+  const [mine, other] = [tasteOf(candidate.attribute), tasteOf(memory.attribute)];
+  if (mine === undefined || other === undefined || dislikes(candidate.text) === dislikes(memory.text)) return false;
+  return mine.every((word) => other.includes(word)) || other.every((word) => mine.includes(word));
+}
+
+function tasteOf(attribute: string | undefined): readonly string[] | undefined {
+  return attribute?.startsWith("taste ") === true ? attribute.slice("taste ".length).split(" ") : undefined;
+}
+
+function dislikes(text: string): boolean {
+  return isNegated(text) || dislike.test(text);
+}
+
+const dislike =
+  /\b(?:hate|dislike|detest|loathe|can't stand|cannot stand|avoid|hasse|odio|detesto|odeio|déteste)\b|讨厌/iu;
+
+const endWords = new Set(contentWords("longer anymore stopped quit gave mehr plus mais ya já"));
+
+/** How many words stand capitalised inside the sentence: names, places. */
+function namesOf(text: string): number {
+  return [...text.matchAll(/(?<=\p{L}[,;]? )\p{Lu}[\p{L}'-]+/gu)].length;
+}
+
+function capitalised(text: string, word: string): boolean {
+  return [...text.matchAll(/(?<=\p{L}[,;]? )\p{Lu}[\p{L}'-]+/gu)].some(([name]) => name.toLowerCase().startsWith(word));
+}

@@ -1,0 +1,307 @@
+import type { Extraction } from "./candidate.ts";
+import { toEpisodes, withIndexText } from "./episodes.ts";
+import type { Episode } from "./episodes.ts";
+import { extractByModel } from "./extract.ts";
+import type { AskModel, ExtractInput } from "./extract.ts";
+import { extractByRules, mightTeach } from "./extract-rules.ts";
+import { findToForget, forgetMemories } from "./forget.ts";
+import { stableId } from "./ids.ts";
+import type { Job, NewJob } from "./job-queue.ts";
+import { embedAll, learn, learnedKinds, toIndexed } from "./learn.ts";
+import type { LearnParts } from "./learn.ts";
+import type { SessionLedger } from "./ledger.ts";
+import type { Memory, Scope, Turn } from "./memory.ts";
+import { maxTurnChars, stripHarness, withoutInvisible } from "./sanitize.ts";
+import { redactSecrets } from "./secrets.ts";
+import { contentWords } from "./words.ts";
+
+/** A turn that a model has answered. */
+export type AnsweredTurn = {
+  readonly scope: Scope;
+  readonly session: string;
+  readonly trace: string;
+  /** The model that answered. */
+  readonly model: string;
+  readonly user: Turn;
+  /** A few turns before it, oldest first: context for the extracting model, never learned from. */
+  readonly before: readonly Turn[];
+  /** What the client was sent; empty when the model only called tools. */
+  readonly answer: string;
+  readonly at: Date;
+};
+
+export type RememberParts = LearnParts & {
+  readonly ledger: SessionLedger;
+  readonly ask?: AskModel;
+  readonly onExtraction: (extraction: { by: string; candidates: number; unusable: boolean }) => void;
+  readonly onAskFailure: (error: unknown, trace: string) => void;
+};
+
+export const rememberKind = "turn";
+
+/**
+ * The job for a turn, with secrets and harness text taken out before it touches a disk. `undefined` when nothing of the
+ * user's is left to remember. The same turn and answer give the same job.
+ */
+export function toJob(turn: AnsweredTurn): NewJob | undefined {
+  const { user, scope, session } = turn;
+  if (user.role !== "user" || user.carriesToolResults) return undefined;
+  const text = cleaned(user.text);
+  const answer = cleaned(turn.answer);
+  if (text === "") return undefined;
+  const key = `${user.key}#${user.index}`;
+  const payload: Payload = {
+    scope: {
+      ...(scope.team === undefined ? {} : { team: scope.team }),
+      ...(scope.agent === undefined ? {} : { agent: scope.agent }),
+    },
+    session,
+    trace: turn.trace,
+    model: turn.model,
+    key,
+    text,
+    before: turn.before
+      .filter(({ role, carriesToolResults }) => (role === "user" || role === "assistant") && !carriesToolResults)
+      .slice(-contextTurns)
+      .map(({ role, text: said }) => ({ role, text: cleaned(said).slice(-maxContextChars) })),
+    answer,
+    at: turn.at.toISOString(),
+  };
+  return {
+    id: stableId("turn", scope.tenant, scope.user, session, key, answer),
+    owner: { tenant: scope.tenant, user: scope.user },
+    kind: rememberKind,
+    payload: JSON.stringify(payload),
+  };
+}
+
+/** Runs one job: what was said, then what it teaches. Run again it changes nothing more. */
+export async function runRememberJob(parts: RememberParts, job: Job, signal: AbortSignal): Promise<void> {
+  const payload = parsePayload(job.payload);
+  const scope: Scope = { ...payload.scope, ...job.owner };
+  const said = new Date(payload.at);
+  const place = { scope, session: payload.session, turnKey: payload.key, said, trace: payload.trace };
+  const wishes = extractByRules(payload.text, said).forget;
+  if (wishes.length > 0) {
+    // The turn names what is to be forgotten: keeping it, or the answer that repeats it, would undo the wish.
+    await forgetWishes(parts, scope, wishes, payload);
+    await learnFrom(parts, { ...payload, scope, said, turn: undefined }, signal);
+    return;
+  }
+  const { turn, isNew } = await storeEpisodes(parts, payload, place, signal);
+  // A second answer to the same turn teaches nothing; a job that is retried may have stopped before it had learned.
+  if (isNew || job.attempts > 1) await learnFrom(parts, { ...payload, scope, said, turn }, signal);
+}
+
+type Payload = {
+  readonly scope: { readonly team?: string; readonly agent?: string };
+  readonly session: string;
+  readonly trace: string;
+  readonly model: string;
+  readonly key: string;
+  readonly text: string;
+  readonly before: readonly { readonly role: string; readonly text: string }[];
+  readonly answer: string;
+  readonly at: string;
+};
+
+type Place = {
+  readonly scope: Scope;
+  readonly session: string;
+  readonly turnKey: string;
+  readonly said: Date;
+  readonly trace: string;
+};
+
+const contextTurns = 4;
+const maxContextChars = 800;
+/** Enough of a session's end to find its last position and an earlier answer to the same turn. */
+const recentEpisodes = 32;
+const knownForExtraction = 12;
+
+function cleaned(text: string): string {
+  return redactSecrets(withoutInvisible(stripHarness(text))).text.slice(0, maxTurnChars);
+}
+
+function parsePayload(text: string): Payload {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only toJob writes it, and the check below guards versions
+  const payload = JSON.parse(text) as Payload;
+  if (typeof payload.text !== "string" || typeof payload.key !== "string" || Number.isNaN(Date.parse(payload.at))) {
+    throw new Error("A remember job has a payload that this version does not know.");
+  }
+  return payload;
+}
+
+async function forgetWishes(
+  parts: RememberParts,
+  scope: Scope,
+  wishes: readonly string[],
+  payload: Payload,
+): Promise<void> {
+  for (const wish of wishes) {
+    const meant = await findToForget(parts.store, scope, wish);
+    const ids = meant.map(({ id }) => id);
+    const count = await forgetMemories(parts, scope, ids);
+    parts.onDecision({
+      scope,
+      operation: count > 0 ? "DELETE" : "NOOP",
+      reason: count > 0 ? "the user asked to forget it" : "nothing known to forget",
+      replaced: ids,
+      by: "rules",
+      trace: payload.trace,
+      at: payload.at,
+    });
+  }
+}
+
+async function storeEpisodes(
+  parts: RememberParts,
+  payload: Payload,
+  place: Place,
+  signal: AbortSignal,
+): Promise<{ readonly turn: number; readonly isNew: boolean }> {
+  const { memories: recent } = await parts.store.list(
+    place.scope,
+    { session: payload.session, kinds: ["episode"] },
+    { limit: recentEpisodes },
+  );
+  const next = Math.max(-1, ...recent.map(({ position }) => position ?? -1)) + 1;
+  const asked = await placed(parts, payload.text, "user", place, { position: next, turn: next });
+  const turn = asked.memories[0]?.provenance.turn ?? next;
+  const afterUser = Math.max(next, ...asked.memories.map(({ position }) => (position ?? 0) + 1));
+  const answered = await placed(
+    parts,
+    payload.answer,
+    "assistant",
+    place,
+    { position: afterUser, turn },
+    payload.model,
+  );
+  const [before] = payload.before.toReversed();
+  const episodes: readonly Episode[] = [
+    ...withIndexText(asked.memories, before?.text, answered.memories[0]?.text),
+    ...withIndexText(answered.memories, asked.memories.at(-1)?.text, undefined),
+  ];
+  const vectors = await embedAll(
+    parts,
+    episodes.map(({ memory }) => memory),
+    signal,
+  );
+  await parts.store.add(
+    place.scope,
+    episodes.map(({ memory, indexText }, index) => toIndexed(memory, vectors[index], indexText)),
+  );
+  if (answered.isNew) await retireEarlierAnswers(parts, place, turn, recent, answered.memories);
+  return { turn, isNew: asked.isNew };
+}
+
+/** Episodes as they are stored already, or as they will be: a repeated job must not move them. */
+async function placed(
+  parts: RememberParts,
+  text: string,
+  role: "user" | "assistant",
+  place: Place,
+  at: { readonly position: number; readonly turn: number },
+  model?: string,
+): Promise<{ readonly memories: readonly Memory[]; readonly isNew: boolean }> {
+  if (contentWords(text, 1).length === 0) return { memories: [], isNew: role === "user" };
+  const utterance = { ...place, role, text, ...(model === undefined ? {} : { model }) };
+  const fresh = toEpisodes(utterance, at.position, at.turn);
+  const stored = new Map(
+    (
+      await parts.store.get(
+        place.scope,
+        fresh.map(({ id }) => id),
+      )
+    ).map((memory) => [memory.id, memory] as const),
+  );
+  return { memories: fresh.map((memory) => stored.get(memory.id) ?? memory), isNew: stored.size === 0 };
+}
+
+/** An answer given again replaces the one before: the user asked for another because that one would not do. */
+async function retireEarlierAnswers(
+  parts: RememberParts,
+  { scope, said }: Place,
+  turn: number,
+  recent: readonly Memory[],
+  answer: readonly Memory[],
+): Promise<void> {
+  const [by] = answer;
+  const kept = new Set(answer.map(({ id }) => id));
+  for (const memory of recent) {
+    if (by === undefined || memory.speaker !== "assistant" || memory.provenance.turn !== turn) continue;
+    if (memory.status !== "active" || kept.has(memory.id)) continue;
+    await parts.store.change(scope, memory.id, memory.version, {
+      status: "superseded",
+      supersededAt: said.toISOString(),
+      supersededBy: by.id,
+    });
+  }
+}
+
+type Lesson = Omit<Payload, "scope"> & {
+  readonly scope: Scope;
+  readonly said: Date;
+  readonly turn: number | undefined;
+};
+
+async function learnFrom(parts: RememberParts, lesson: Lesson, signal: AbortSignal): Promise<void> {
+  if (!mightTeach(lesson.text)) return;
+  const extraction = await extract(parts, lesson, signal);
+  const { scope, session, trace, said, key, turn } = lesson;
+  await learn(
+    parts,
+    extraction.candidates,
+    {
+      scope,
+      key: `${session} ${key}`,
+      origin: "user",
+      by: extraction.by,
+      said,
+      session,
+      trace,
+      ...(turn === undefined ? {} : { turn }),
+    },
+    signal,
+  );
+}
+
+async function extract(parts: RememberParts, lesson: Lesson, signal: AbortSignal): Promise<Extraction> {
+  const learned = parts.ask === undefined ? undefined : await askModel(parts, parts.ask, lesson, signal);
+  const extraction = learned ?? extractByRules(lesson.text, lesson.said);
+  const unusable = parts.ask !== undefined && learned === undefined;
+  parts.onExtraction({ by: extraction.by, candidates: extraction.candidates.length, unusable });
+  return extraction;
+}
+
+/** `undefined` when the model cannot be reached or makes no sense: rules learn less, but they learn. */
+async function askModel(
+  parts: RememberParts,
+  ask: AskModel,
+  lesson: Lesson,
+  signal: AbortSignal,
+): Promise<Extraction | undefined> {
+  const { scope, text, before, said } = lesson;
+  const [vector] = await embedAll(parts, [{ text }], signal);
+  const near = await parts.store.search(scope, {
+    text,
+    ...(vector === undefined ? {} : { vector }),
+    filter: { kinds: learnedKinds, statuses: ["active"] },
+    limit: knownForExtraction,
+  });
+  const known = new Map([...near.dense, ...near.sparse].map(({ memory }) => [memory.id, memory] as const));
+  const input: ExtractInput = {
+    owner: { tenant: scope.tenant, user: scope.user },
+    turn: text,
+    before,
+    known: [...known.values()].slice(0, knownForExtraction),
+    said,
+  };
+  try {
+    return await extractByModel(ask, input, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    parts.onAskFailure(error, lesson.trace);
+    return undefined;
+  }
+}
