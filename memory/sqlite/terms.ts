@@ -1,4 +1,5 @@
 import { stem } from "./stem.ts";
+import { stopWords } from "./stop-words.ts";
 
 /**
  * Words for the text index. A term is kept as a 28-bit hash: the index holds no readable text, and a collision within
@@ -65,18 +66,27 @@ export function countTerms(text: string): TermCounts {
   return { length, packed };
 }
 
-/** What a query looks for: distinct terms, the first and the last of a long text, where people put their question. */
+/**
+ * What a query looks for: distinct terms without function words, unless there are no others; of a long text the first and
+ * the last, where people put their question.
+ */
 export function queryTerms(text: string): readonly QueryTerm[] {
+  const all = tokenize(text);
+  const telling = all.filter((token) => !stopWords.has(token.word));
+  const terms = weigh(telling.length > 0 ? telling : all);
+  if (terms.length <= MAX_QUERY_TERMS) return terms;
+  return [...terms.slice(0, MAX_QUERY_TERMS / 2), ...terms.slice(-MAX_QUERY_TERMS / 2)];
+}
+
+function weigh(words: readonly Token[]): readonly QueryTerm[] {
   const weights = new Map<number, number>();
-  for (const token of tokenize(text)) {
+  for (const token of words) {
     weights.set(token.hash, 1);
     if (token.word.length < PIECE_CHARS) continue;
     const parts = pieces(token.word);
     for (const part of parts) if (!weights.has(part)) weights.set(part, PIECE_WEIGHT / parts.length);
   }
-  const all = [...weights].map(([hash, weight]) => ({ hash, weight }));
-  if (all.length <= MAX_QUERY_TERMS) return all;
-  return [...all.slice(0, MAX_QUERY_TERMS / 2), ...all.slice(-MAX_QUERY_TERMS / 2)];
+  return Array.from(weights, ([hash, weight]) => ({ hash, weight }));
 }
 
 /** `word` is what pieces are cut from; empty when the term has none. */

@@ -251,6 +251,15 @@ describe.each(Object.entries(stores))("memory store %s", (_name, create) => {
       expect(scores[0]).toBeGreaterThan(scores[1] ?? 0);
     });
 
+    it("goes by what a question is about, not by the words it is asked with", async () => {
+      await add(
+        memory("kettle", "The kettle stands in the blue cupboard."),
+        memory("echo", "What did I do with it? I did what I could do with it."),
+        memory("other", "Nothing else."),
+      );
+      expect((await words("What did I do with the kettle?"))[0]).toBe("kettle");
+    });
+
     it("finds endings, accents and width alike", async () => {
       await add(memory("m1", "Planning two trips to the cafés of Ｔｏｋｙｏ."), memory("m2", "Nothing of the kind."));
       for (const query of ["trip", "planned", "CAFE", "Tokyo", "tokyo’s"]) expect(await words(query)).toEqual(["m1"]);
