@@ -1,13 +1,13 @@
 import type { Timer } from "./attempt.ts";
 import type { BreakerOptions, BreakerState } from "./breaker.ts";
-import { Breaker, defaultBreakerOptions } from "./breaker.ts";
+import { defaultBreakerOptions } from "./breaker.ts";
+import { createBreakers } from "./breakers.ts";
 import { createGoals } from "./compiled-goal.ts";
 import type { ExecuteDeps, ExecuteLimits } from "./execute.ts";
 import { defaultExecuteLimits, executePlan } from "./execute.ts";
 import type { LatencySample } from "./learned.ts";
 import { createLearned } from "./learned.ts";
 import type { Model } from "./model.ts";
-import { modelKey } from "./model-key.ts";
 import { createNames } from "./names.ts";
 import type { Classify, PlanDeps } from "./plan.ts";
 import { planRoute } from "./plan.ts";
@@ -57,20 +57,18 @@ export type OwnedRouter = Router & {
   observe(model: Model, sample: LatencySample): void;
   /** Somebody's judgement of an answer, 0 to 1: moves the model's quality for that class. */
   rate(model: Model, taskClass: TaskClass, score: number): void;
-  /** Every model that has been asked, with the state of its breaker. */
+  /** Every model that has been asked, and every host as `provider/*`, with the state of its breaker. */
   breakerStates(): readonly { readonly model: string; readonly state: BreakerState }[];
 };
 
 const defaultMaxSessions = 50_000;
-/** Breakers of names that clients made up (snapshots, users' adapters) are forgotten past this many. */
-const maxBreakers = 2_000;
 
 export function createRouter(deps: RouterDeps): OwnedRouter {
   const { options = {}, clock } = deps;
   const models = deps.models.filter(({ provider }) => deps.providers.has(provider));
   const learned = createLearned(models, clock);
   const sessions = createSessionRoutes(options.maxSessions ?? defaultMaxSessions);
-  const breakers = new Map<string, Breaker>();
+  const breakers = createBreakers(options.breaker ?? defaultBreakerOptions);
   let current = compile(deps);
 
   function compile(policies: Policies): Pick<PlanDeps, "names" | "goals"> {
@@ -85,21 +83,11 @@ export function createRouter(deps: RouterDeps): OwnedRouter {
     return { names, goals: createGoals(policies.policies, policies.defaultPolicy, models) };
   }
 
-  function breakerOf(model: Model): Breaker {
-    const name = modelKey(model);
-    const existing = breakers.get(name);
-    if (existing !== undefined) return existing;
-    if (breakers.size >= maxBreakers) breakers.clear();
-    const breaker = new Breaker(options.breaker ?? defaultBreakerOptions);
-    breakers.set(name, breaker);
-    return breaker;
-  }
-
   const planDeps: Omit<PlanDeps, "names" | "goals"> = {
     models,
     classify: deps.classify,
     learned,
-    breakerOf: (model) => breakers.get(modelKey(model)),
+    breakers,
     sessionOf: (context) => {
       const key = sessionKeyOf(context);
       return key === undefined ? undefined : sessions.get(key);
@@ -108,9 +96,9 @@ export function createRouter(deps: RouterDeps): OwnedRouter {
   };
   const executeDeps: ExecuteDeps = {
     providers: deps.providers,
-    breakerOf,
+    breakers,
     watch: (plan, candidate, request, startedAtMs) => {
-      const watchDeps = { breaker: breakerOf(candidate.model), learned, sessions, now: clock };
+      const watchDeps = { breaker: breakers.of(candidate.model), learned, sessions, now: clock };
       return watchAnswer(watchDeps, plan, candidate, request, sessionKeyOf(plan.context), startedAtMs);
     },
     now: clock,
@@ -132,7 +120,7 @@ export function createRouter(deps: RouterDeps): OwnedRouter {
     },
     observe: (model, sample) => learned.observe(model, sample),
     rate: (model, taskClass, score) => learned.rate(model, taskClass, score),
-    breakerStates: () => [...breakers].map(([model, breaker]) => ({ model, state: breaker.stateAt(clock()) })),
+    breakerStates: () => breakers.states(clock()),
   };
 }
 

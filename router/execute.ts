@@ -1,4 +1,5 @@
-import type { Breaker } from "./breaker.ts";
+import type { Breakers, Health } from "./breakers.ts";
+import { isHostFailure } from "./breakers.ts";
 import type { ChatRequest } from "./chat.ts";
 import { GatewayError, failures } from "./errors.ts";
 import type { AnswerWatcher, Attempted, Timer } from "./attempt.ts";
@@ -37,7 +38,7 @@ export const defaultExecuteLimits: ExecuteLimits = {
 
 export type ExecuteDeps = {
   readonly providers: ReadonlyMap<string, Provider>;
-  readonly breakerOf: (model: Model) => Breaker;
+  readonly breakers: Breakers;
   /** Watches the answer that was chosen: measures it, and remembers it for the session. */
   readonly watch: (plan: Plan, candidate: Candidate, request: ChatRequest, startedAtMs: number) => AnswerWatcher;
   readonly now: () => number;
@@ -59,12 +60,15 @@ export async function executePlan(
   signal.throwIfAborted();
   const run: Run = { deps, plan, request, signal, deadline: deps.now() + deps.limits.requestTimeoutMs, attempts: [] };
   const failed: FailedCandidate[] = [];
-  for (const [index, candidate] of plan.candidates.entries()) {
+  let waiting = plan.candidates;
+  for (let [candidate] = waiting; candidate !== undefined; [candidate] = waiting) {
+    waiting = waiting.slice(1);
     if (run.attempts.length >= deps.limits.maxAttempts || deps.now() >= run.deadline) break;
-    if (!deps.breakerOf(candidate.model).admit(deps.now())) continue;
-    const outcome = await tryCandidate(run, candidate, index === plan.candidates.length - 1);
+    if (!deps.breakers.of(candidate.model).admit(deps.now())) continue;
+    const outcome = await tryCandidate(run, candidate, waiting.length === 0);
     if ("execution" in outcome) return outcome.execution;
     failed.push(outcome);
+    if (isHostFailure(outcome.failure.code)) waiting = hostLast(waiting, outcome.model.provider);
   }
   const [first] = plan.candidates;
   if (failed.length === 0 && first !== undefined) {
@@ -72,8 +76,15 @@ export async function executePlan(
     const outcome = await tryCandidate(run, first, true);
     if ("execution" in outcome) return outcome.execution;
     failed.push(outcome);
+    if (isHostFailure(outcome.failure.code)) waiting = hostLast(waiting, outcome.model.provider);
   }
   throw summary(failed);
+}
+
+/** The host is the trouble: its other models have their turn when those of other hosts have had theirs. */
+function hostLast(candidates: readonly Candidate[], host: string): readonly Candidate[] {
+  const isOfHost = ({ model }: Candidate): boolean => model.provider === host;
+  return [...candidates.filter((candidate) => !isOfHost(candidate)), ...candidates.filter(isOfHost)];
 }
 
 type Run = {
@@ -94,7 +105,7 @@ async function tryCandidate(
 ): Promise<FailedCandidate | { readonly execution: Execution }> {
   const { deps, attempts, signal } = run;
   const { model } = candidate;
-  const breaker = deps.breakerOf(model);
+  const breaker = deps.breakers.of(model);
   for (let tries = 1; ; tries += 1) {
     const startedAtMs = deps.now();
     const warnings: string[] = [];
@@ -146,13 +157,7 @@ async function begin(run: Run, candidate: Candidate, isLast: boolean, warnings: 
 const maxWarnings = 50;
 
 /** How long to wait before the same candidate is asked again; `undefined` when the next one's turn has come. */
-function retryWait(
-  run: Run,
-  error: GatewayError,
-  tries: number,
-  breaker: Breaker,
-  isLast: boolean,
-): number | undefined {
+function retryWait(run: Run, error: GatewayError, tries: number, breaker: Health, isLast: boolean): number | undefined {
   const { deps, attempts, deadline } = run;
   const { limits } = deps;
   if (failures[error.code].retry !== "same") return undefined;

@@ -1,4 +1,4 @@
-import type { Breaker } from "./breaker.ts";
+import type { Breakers } from "./breakers.ts";
 import type { Fit, Need } from "./carry.ts";
 import { askedEffort, fitOf, needsOf } from "./carry.ts";
 import type { ChatRequest } from "./chat.ts";
@@ -39,7 +39,7 @@ export type PlanDeps = {
   readonly goals: Goals;
   readonly classify: Classify;
   readonly learned: Learned;
-  readonly breakerOf: (model: Model) => Breaker | undefined;
+  readonly breakers: Breakers;
   readonly sessionOf: (context: RouteContext) => SessionRoute | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -180,7 +180,7 @@ function price(model: Model, listed: Model, fit: Fit, inputTokens: number, quest
     latencyMs: deps.learned.latencyMs(model, outputTokens),
     preferRank: compiled.preferRank(listed),
     fallbackRank: compiled.fallbackRank(listed),
-    breaker: deps.breakerOf(model)?.stateAt(now) ?? "closed",
+    breaker: deps.breakers.stateOf(model, now),
     score: 0,
     belowFloor: false,
   };

@@ -1,5 +1,5 @@
 import type { AnswerWatcher } from "./attempt.ts";
-import type { Breaker } from "./breaker.ts";
+import type { Health } from "./breakers.ts";
 import type { ChatRequest } from "./chat.ts";
 import { GatewayError } from "./errors.ts";
 import type { Learned } from "./learned.ts";
@@ -12,7 +12,7 @@ import type { Usage } from "./usage.ts";
 import { totalInputTokens } from "./usage.ts";
 
 export type WatchDeps = {
-  readonly breaker: Breaker;
+  readonly breaker: Health;
   readonly learned: Learned;
   readonly sessions: SessionRoutes;
   readonly now: () => number;

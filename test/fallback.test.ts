@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { ChatRequest } from "../router/chat.ts";
 import type { OwnedRouter, RouterDeps } from "../router/create-router.ts";
@@ -24,6 +25,7 @@ type World = {
   readonly hosts: readonly ScriptedProvider[];
   /** Every wait before a retry. */
   readonly waits: readonly number[];
+  readonly timers: () => number;
   /** Moves the clock, firing what is due. */
   readonly pass: (ms: number) => void;
   readonly run: (
@@ -70,7 +72,7 @@ function world(scripts: readonly (readonly Script[])[], change: Partial<RouterDe
     const request = chatRequest({ stream: true, ...parts });
     return router.execute(router.plan(request, aContext(context)), request, signal);
   };
-  return { router, hosts, waits, pass, run };
+  return { router, hosts, waits, timers: () => timers.size, pass, run };
 }
 
 /** So many events that say nothing, then a failure. */
@@ -333,7 +335,10 @@ describe("a client that leaves", () => {
       client.abort();
       await expect(running).rejects.toThrow("aborted");
     }
-    expect(one.router.breakerStates()).toEqual([{ model: "host0/m", state: "closed" }]);
+    expect(one.router.breakerStates()).toEqual([
+      { model: "host0/m", state: "closed" },
+      { model: "host0/*", state: "closed" },
+    ]);
   });
 
   it("in the middle of the answer: the reading fails with its reason", async () => {
@@ -400,6 +405,41 @@ describe("a model that keeps failing", () => {
     const one = world([[cut], [answers]]);
     for (let time = 0; time < 5; time += 1) await failure(textOf(await one.run()));
     expect(story(await one.run())).toEqual(["first host1/m answered"]);
+  });
+});
+
+describe("a host whose key is refused", () => {
+  const twoOfOne = [aModel("host0/a", 1, 0.95), aModel("host0/b", 1, 0.94), aModel("host1/m", 1, 0.9)];
+
+  it("is left at once: its other models come after those of other hosts", async () => {
+    const one = world([[fails("provider_auth")], [answers]], { models: twoOfOne });
+    expect(story(await one.run())).toEqual(["first host0/a provider_auth", "fallback host1/m answered"]);
+    expect(story(await one.run())).toEqual(["first host1/m answered"]);
+  });
+
+  it("is asked again after a pause", async () => {
+    const one = world([[fails("provider_auth"), answers], [fails("provider_billing")]], { models: twoOfOne });
+    const error = await failure(one.run());
+    expect(error.message).toMatch(/host0\/a.*host1\/m/);
+    one.pass(10_001);
+    expect(story(await one.run()).at(-1)).toMatch(/answered/);
+  });
+
+  it("is a matter of the model alone when the model is at fault", async () => {
+    const one = world([[fails("quota_exhausted"), answers], [answers]], { models: twoOfOne });
+    expect(story(await one.run())).toEqual(["first host0/a quota_exhausted", "fallback host0/b answered"]);
+  });
+});
+
+describe("after an answer", () => {
+  it("no timer and no listener is left behind", async () => {
+    const client = new AbortController();
+    for (const scripts of [[[answers]], [[fails("provider_auth")], [[starts, fails("timeout")]], [answers]]]) {
+      const one = world(scripts);
+      await textOf(await one.run({}, {}, client.signal));
+      expect(one.timers()).toBe(0);
+    }
+    expect(getEventListeners(client.signal, "abort")).toEqual([]);
   });
 });
 
