@@ -134,6 +134,16 @@ describe("the Gemini provider", () => {
     await expect(provider.chat(call())).rejects.toMatchObject({ code: "rate_limited", retryAfterMs: 34_400 });
   });
 
+  it("finds an error, and an answer, that came whole where a stream was asked for (60)", async () => {
+    const bodies = [error(503, "UNAVAILABLE", "Overloaded"), JSON.stringify(body)];
+    const { provider } = await connect((response) => answerJson(response, 200, bodies.shift() ?? ""));
+    const failed = await provider.chat(call({ stream: true }));
+    await expect(eventsOf(failed.frames)).rejects.toMatchObject({ code: "overloaded" });
+    const frames = await Array.fromAsync((await provider.chat(call({ stream: true }))).frames);
+    expect(textOf(frames.flatMap((frame) => frame.events))).toBe("Hé");
+    expect(frames[0]).not.toHaveProperty("raw");
+  });
+
   it("stops the vendor when the reader leaves or the call is aborted", async () => {
     const { vendor, provider } = await connect((response) => void response.write(toSse(chunks.slice(0, 1), false)));
     const answer = await provider.chat(call({ stream: true }));

@@ -2,7 +2,8 @@ import Anthropic from "@anthropic-ai/sdk";
 import type { ChatRequest } from "../chat.ts";
 import type { ProviderOptions } from "../provider-options.ts";
 import type { Provider, ProviderAnswer, ProviderCall } from "../provider.ts";
-import { answerHeaders, failureOf, streamFrames, vendorFetch, wholeFrames } from "../vendor-call.ts";
+import { answerHeaders, failureOf, vendorFetch } from "../vendor-call.ts";
+import { answerFrames } from "./answer-frames.ts";
 import { createMessageDecoder, decodeMessage } from "./anthropic-messages/answer.ts";
 import { anthropicErrors } from "./anthropic-messages/errors.ts";
 import { toPassThrough } from "./anthropic-messages/pass-through.ts";
@@ -42,10 +43,13 @@ async function chat(client: Anthropic, provider: string, call: ProviderCall): Pr
   return {
     protocol: "anthropic-messages",
     headers: answerHeaders(response.headers),
-    frames:
-      sent.body["stream"] === true
-        ? streamFrames(provider, response, call.signal, createMessageDecoder(context))
-        : wholeFrames(provider, response, call.signal, (text) => decodeMessage(text, context)),
+    frames: answerFrames(
+      provider,
+      response,
+      { stream: sent.body["stream"] === true, signal: call.signal },
+      createMessageDecoder(context),
+      (text) => decodeMessage(text, context),
+    ),
   };
 }
 

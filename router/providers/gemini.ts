@@ -6,7 +6,8 @@ import { readWhole } from "../pooled-fetch.ts";
 import type { ProviderOptions } from "../provider-options.ts";
 import type { EmbedAnswer, EmbedCall, Provider, ProviderAnswer, ProviderCall } from "../provider.ts";
 import { noUsage } from "../usage.ts";
-import { answerHeaders, failureOf, parseVendorJson, streamFrames, vendorFetch, wholeFrames } from "../vendor-call.ts";
+import { answerHeaders, failureOf, parseVendorJson, vendorFetch } from "../vendor-call.ts";
+import { answerFrames } from "./answer-frames.ts";
 import { createGeneratedDecoder, decodeGenerated } from "./gemini-generate/answer.ts";
 import { geminiErrors } from "./gemini-generate/errors.ts";
 import { toGenerateRequest } from "./gemini-generate/request.ts";
@@ -48,9 +49,13 @@ async function chat(vendor: Vendor, call: ProviderCall): Promise<ProviderAnswer>
   return {
     protocol: "gemini-generate",
     headers: answerHeaders(response.headers),
-    frames: call.request.stream
-      ? streamFrames(id, response, call.signal, createGeneratedDecoder(context, call.request.sampling.choices))
-      : wholeFrames(id, response, call.signal, (text) => decodeGenerated(text, context)),
+    frames: answerFrames(
+      id,
+      response,
+      { stream: call.request.stream, signal: call.signal },
+      createGeneratedDecoder(context, call.request.sampling.choices),
+      (text) => decodeGenerated(text, context),
+    ),
   };
 }
 

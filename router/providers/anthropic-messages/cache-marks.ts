@@ -3,7 +3,7 @@ import { isJsonObject } from "../../json.ts";
 import type { Block } from "./block.ts";
 
 /** Anthropic refuses a request with more. */
-export const maxCacheMarks = 4;
+const maxCacheMarks = 4;
 
 /**
  * Keeps the marks of a request within Anthropic's rules, in place: at most four, and none that lasts an hour behind one

@@ -61,7 +61,7 @@ export function bindsThinking(modelId: string): boolean {
   return version !== undefined && version >= since;
 }
 
-export function thinksWithinBudget(modelId: string): boolean {
+function thinksWithinBudget(modelId: string): boolean {
   const version = claudeVersion(modelId);
   return version !== undefined && version < 4.6;
 }

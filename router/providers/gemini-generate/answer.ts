@@ -27,7 +27,7 @@ export function decodeGenerated(text: string, context: AnswerContext): AnswerFra
 
 /**
  * Gemini marks no end of its stream. It is over when every one of the `choices` asked for has its finish reason and the
- * usage is here, or else when the vendor closes: some hosts send the usage in a chunk of its own.
+ * usage is here; some hosts send that in a chunk of its own.
  */
 export function createGeneratedDecoder(context: AnswerContext, choices = 1): StreamDecoder {
   const reader = new ChunkReader(context);
@@ -35,11 +35,14 @@ export function createGeneratedDecoder(context: AnswerContext, choices = 1): Str
   return {
     push({ data }) {
       const events = reader.read(parseVendorJson(context.provider, data));
-      done = reader.isComplete(choices);
+      done = reader.isFinished(choices) && reader.hasUsage;
       return { events: done ? [...events, ...reader.end()] : events, raw: data };
     },
     get done() {
       return done;
+    },
+    get closing() {
+      return reader.isFinished(choices);
     },
     end: () => ({ events: reader.end() }),
   };
@@ -83,8 +86,7 @@ class ChunkReader {
     return events;
   }
 
-  isComplete(choices: number): boolean {
-    if (!this.#hasUsage()) return false;
+  isFinished(choices: number): boolean {
     if (this.#candidates.size === 0) return this.#blocked !== undefined;
     return this.#candidates.size >= choices && this.#candidates.values().every((reader) => reader.isFinished);
   }
@@ -105,12 +107,12 @@ class ChunkReader {
       events.push(before);
       finishes.push(finish);
     }
-    if (this.#usage !== undefined && this.#hasUsage()) events.push({ type: "usage", usage: toUsage(this.#usage) });
+    if (this.#usage !== undefined && this.hasUsage) events.push({ type: "usage", usage: toUsage(this.#usage) });
     return [...events, ...finishes];
   }
 
   /** Some hosts send an object without counts along with every chunk. */
-  #hasUsage(): boolean {
+  get hasUsage(): boolean {
     return typeof this.#usage?.["promptTokenCount"] === "number";
   }
 
