@@ -1,3 +1,4 @@
+import type { ChatEvent } from "./chat.ts";
 import { GatewayError } from "./errors.ts";
 import type { JsonValue } from "./json.ts";
 import type { PooledFetch } from "./pooled-fetch.ts";
@@ -76,6 +77,10 @@ export function streamFrames(
   signal: AbortSignal,
   decoder: StreamDecoder,
 ): AsyncIterable<AnswerFrame> {
+  // A vendor that failed before it began to stream answers in JSON, whatever was asked for. Its body is no event to pass on.
+  if (isJson(response)) {
+    return wholeFrames(provider, response, signal, (text) => ({ events: decodeAsOneEvent(decoder, text) }));
+  }
   return closing(response, readFrames(provider, response, signal, decoder), () => decoder.done);
 }
 
@@ -97,6 +102,15 @@ export function parseVendorJson(provider: string, text: string): JsonValue {
   } catch (cause) {
     throw new GatewayError("bad_answer", `${provider} answered something that is not JSON.`, { cause });
   }
+}
+
+export function isJson(response: Response): boolean {
+  return /^application\/json\b/i.test(response.headers.get("content-type") ?? "");
+}
+
+function decodeAsOneEvent(decoder: StreamDecoder, text: string): readonly ChatEvent[] {
+  const events = decoder.push({ data: text })?.events ?? [];
+  return decoder.done ? events : [...events, ...(decoder.end()?.events ?? [])];
 }
 
 /** A generator's own `return` does nothing before its first `next`, and waits for the vendor during one. */

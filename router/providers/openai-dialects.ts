@@ -1,6 +1,6 @@
 import type { ChatRequest } from "../chat.ts";
 import type { AnswerFrame, ProviderAnswer, ProviderCall } from "../provider.ts";
-import { answerHeaders, streamFrames, wholeFrames } from "../vendor-call.ts";
+import { answerHeaders, isJson, streamFrames, wholeFrames } from "../vendor-call.ts";
 import type { StreamDecoder } from "../vendor-call.ts";
 import { ChatDecoder, decodeWholeChat } from "./openai-chat/answer.ts";
 import type { ChatHost } from "./openai-chat/host.ts";
@@ -61,8 +61,8 @@ function framesOf(
   decode: (text: string) => AnswerFrame,
 ): AsyncIterable<AnswerFrame> {
   if (!call.request.stream) return wholeFrames(provider, response, call.signal, decode);
-  // A host that cannot stream, or failed before it began, answers whole. Its body is no event to pass on.
-  const isWhole = /^application\/json\b/i.test(response.headers.get("content-type") ?? "");
-  if (isWhole) return wholeFrames(provider, response, call.signal, (text) => ({ events: decode(text).events }));
+  // A host that cannot stream answers whole. Its body is no event to pass on.
+  if (isJson(response))
+    return wholeFrames(provider, response, call.signal, (text) => ({ events: decode(text).events }));
   return streamFrames(provider, response, call.signal, decoder);
 }

@@ -8,6 +8,7 @@ import type { StreamDecoder } from "../../vendor-call.ts";
 import { parseVendorJson } from "../../vendor-call.ts";
 import type { VendorErrorRules } from "../../vendor-errors.ts";
 import { embeddedFailure } from "../../vendor-errors.ts";
+import { closeJson } from "../close-json.ts";
 import { annotationType } from "./input.ts";
 import { toResponsesUsage } from "./usage.ts";
 
@@ -46,10 +47,10 @@ export class ResponsesDecoder implements StreamDecoder {
   push(event: SseEvent): AnswerFrame | undefined {
     // Not this protocol's, but compatible hosts end with it; the response's own end has come before.
     if (event.data.trim() === "[DONE]") return undefined;
-    const body = this.#object(event.data);
+    const { body, raw } = this.#eventObject(event.data);
     const events: ChatEvent[] = [];
     this.#event(stringOf(body["type"]) ?? event.event ?? "", body, events);
-    return { events, raw: event.data };
+    return { events, raw };
   }
 
   end(): AnswerFrame | undefined {
@@ -69,6 +70,16 @@ export class ResponsesDecoder implements StreamDecoder {
     for (const [index, item] of output.entries()) if (isJsonObject(item)) this.#itemDone(index, item, events);
     this.#finish(response, events);
     return { events, raw: text };
+  }
+
+  #eventObject(text: string): { readonly body: JsonObject; readonly raw: string } {
+    try {
+      return { body: this.#object(text), raw: text };
+    } catch (error) {
+      const closed = closeJson(text);
+      if (closed === undefined) throw error;
+      return { body: this.#object(closed), raw: closed };
+    }
   }
 
   #object(text: string): JsonObject {
