@@ -21,7 +21,8 @@ export function addHashed(sums: Int32Array, hash: number, amplitude: number): vo
   }
 }
 
-const spots = 16;
+/** Even, because one hash step gives two. */
+export const spots = 16;
 
 /** The finalizer of MurmurHash3. */
 function mix(value: number): number {
