@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -84,10 +84,19 @@ describe("the SQLite file", () => {
   });
 
   describe("opening", () => {
-    it("creates the directory, for its owner only", () => {
+    it("creates the directory and its files for this user only", async () => {
       path = join(place, "deep", "data", "throughline.sqlite");
-      open();
-      expect(existsSync(path)).toBe(true);
+      await store(open()).add(anna, [{ memory: memory("m1", "tea") }]);
+      const files = ["", "throughline.sqlite", "throughline.sqlite-wal"].map((name) =>
+        join(place, "deep", "data", name),
+      );
+      expect(files.map((file) => statSync(file).mode & 0o077)).toEqual([0, 0, 0]);
+    });
+
+    it("says which file it cannot open", () => {
+      mkdirSync(path);
+      const error = failure(open);
+      expect([error.code, error.message.includes(path)]).toEqual(["unavailable", true]);
     });
 
     it("names a file that is no database, and leaves it as it was", () => {
@@ -350,6 +359,18 @@ describe("the SQLite file", () => {
       ).toBe(20);
       for (const trace of [/plugh/u, /xyzzy/u, /frobozz/u, /grue-session/u]) expect(bytes()).not.toMatch(trace);
       expect(bytes()).toMatch(/filler/u);
+    });
+
+    it("leaves no trace either once another process has stopped reading what was forgotten", async () => {
+      const memories = store(open());
+      await memories.add(anna, [{ memory: memory("m1", "plugh") }]);
+      const reader = new DatabaseSync(path);
+      reader.exec("BEGIN; SELECT count(*) FROM memory");
+      await memories.forget(anna, ["m1"]);
+      expect(bytes()).toMatch(/plugh/u);
+      reader.exec("COMMIT");
+      await expect.poll(bytes, { timeout: 10_000 }).not.toMatch(/plugh/u);
+      reader.close();
     });
 
     it("leaves no trace of an erased owner in memories, jobs and sessions", async () => {

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { StatementSync } from "node:sqlite";
@@ -23,8 +23,11 @@ export type Database = {
   write<T>(work: () => T): Promise<T>;
   /** Brings the tables of one area up to date: `steps` are run once each, in order, also across processes. */
   migrate(area: string, steps: readonly string[]): void;
-  /** Empties the write-ahead log into the file, so that bytes deleted before are on disk no more. False: try later. */
-  scrub(): boolean;
+  /**
+   * Empties the write-ahead log into the file, so that bytes deleted before are on disk no more. While another process
+   * still reads them that cannot be done; it is then tried again until it can.
+   */
+  scrub(): void;
   /** Commits what waits and closes the file. */
   close(): void;
 };
@@ -41,6 +44,9 @@ const CACHE_KIB = 65_536;
 /** A full check reads every page, so it is only made while that is quick. */
 const FULL_CHECK_MAX_BYTES = 32 * 1024 * 1024;
 const MAX_STATEMENTS = 512;
+/** Half an hour; no read lasts longer. */
+const SCRUB_RETRY_MS = 500;
+const SCRUB_ATTEMPTS = 3_600;
 
 /** Opens or creates the file. Throws `MemoryStoreError`; a file that cannot be used is never changed or removed. */
 export function openDatabase(path: string, options: DatabaseOptions = {}): Database {
@@ -60,6 +66,11 @@ export function openDatabase(path: string, options: DatabaseOptions = {}): Datab
 
 function createDatabase(connection: DatabaseSync, path: string, options: DatabaseOptions): Database {
   const statements = new Map<string, StatementSync>();
+  let retry: NodeJS.Timeout | undefined;
+  function scrubWithin(attempts: number): void {
+    if (truncateLog(connection) || attempts <= 1) return;
+    retry = setTimeout(() => scrubWithin(attempts - 1), SCRUB_RETRY_MS).unref();
+  }
   const writer = new Writer(connection, path, options.lockTimeoutMs ?? OPEN_LOCK_MS);
   return {
     path,
@@ -77,10 +88,12 @@ function createDatabase(connection: DatabaseSync, path: string, options: Databas
     },
     scrub() {
       writer.flush();
-      return truncateLog(connection);
+      clearTimeout(retry);
+      scrubWithin(SCRUB_ATTEMPTS);
     },
     close() {
       if (!connection.isOpen) return;
+      clearTimeout(retry);
       writer.close();
       truncateLog(connection);
       statements.clear();
@@ -103,6 +116,13 @@ function makeDirectory(path: string): void {
 }
 
 function connect(path: string): DatabaseSync {
+  try {
+    // SQLite would create it for everyone to read; what it puts beside the file has the file's permissions.
+    if (path !== ":memory:") closeSync(openSync(path, "a", 0o600));
+  } catch (error) {
+    const advice = "Give this user read and write access to it, or name another data directory.";
+    throw new MemoryStoreError("unavailable", `Cannot open ${path}. ${advice}`, { cause: error });
+  }
   try {
     return new DatabaseSync(path, { timeout: OPEN_LOCK_MS, enableForeignKeyConstraints: true });
   } catch (error) {
@@ -168,9 +188,10 @@ function migrateArea(connection: DatabaseSync, path: string, area: string, steps
       for (const step of steps.slice(from)) connection.exec(step);
       connection.prepare("INSERT OR REPLACE INTO area (name, version) VALUES (?, ?)").run(area, steps.length);
     });
-    connection.exec(`PRAGMA busy_timeout = ${SYNC_LOCK_MS}`);
   } catch (error) {
     throw toStoreError(error, path);
+  } finally {
+    connection.exec(`PRAGMA busy_timeout = ${SYNC_LOCK_MS}`);
   }
 }
 
