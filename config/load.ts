@@ -24,7 +24,7 @@ export type LoadOptions = {
 };
 
 /** The file that ships with the gateway: the default of every setting, and the example to copy. */
-export const shippedConfigFile = join(import.meta.dirname, "throughline.yaml");
+const shippedConfigFile = join(import.meta.dirname, "throughline.yaml");
 
 /**
  * Environment, flags and file as one checked {@link Config}. The file's settings stand over the shipped ones: a policy

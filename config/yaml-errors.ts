@@ -109,7 +109,7 @@ function lineOf({ file, line, column, message }: LocatedProblem): string {
 }
 
 /** `policies.balanced.rules[0].when` */
-export function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[]): string {
   let text = "";
   for (const step of path) text += typeof step === "number" ? `[${step}]` : `${text === "" ? "" : "."}${String(step)}`;
   return text;

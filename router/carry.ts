@@ -14,7 +14,7 @@ export type Fit = {
   readonly minor: readonly string[];
 };
 
-export type Loss = { readonly kind: "refused" | "major" | "minor"; readonly text: string };
+type Loss = { readonly kind: "refused" | "major" | "minor"; readonly text: string };
 
 /** One need of a request, asked of each model. */
 export type Need = (model: Model) => Loss | undefined;

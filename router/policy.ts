@@ -75,7 +75,7 @@ export type PolicyView = {
   readonly hasSchema: boolean;
 };
 
-export const defaultWeights: Weights = { quality: 0.6, cost: 0.3, latency: 0.1 };
+const defaultWeights: Weights = { quality: 0.6, cost: 0.3, latency: 0.1 };
 
 /** A goal with every open question answered. */
 export type CompleteGoal = Goal & {
@@ -116,22 +116,6 @@ export function namesModel(pattern: string, model: Pick<Model, "id" | "provider"
   if (!pattern.endsWith("*")) return pattern === name || pattern === model.id;
   const beginning = pattern.slice(0, -1);
   return name.startsWith(beginning) || model.id.startsWith(beginning);
-}
-
-/** Every model name a policy mentions, with the path to it, for whoever checks the policy. */
-export function mentionedModels(
-  policy: Policy,
-): readonly { readonly path: readonly (string | number)[]; readonly name: string }[] {
-  const goals: [readonly (string | number)[], Goal][] = [
-    [["default"], policy.default],
-    ...Object.entries(policy.classes).map(([key, goal]): [string[], Goal] => [["classes", key], goal]),
-    ...policy.rules.map((rule, index): [(string | number)[], Goal] => [["rules", index], rule.goal]),
-  ];
-  return goals.flatMap(([path, goal]) =>
-    (["prefer", "allow", "forbid", "fallbacks"] as const).flatMap((field) =>
-      (goal[field] ?? []).map((name, index) => ({ path: [...path, field, index], name })),
-    ),
-  );
 }
 
 function over(goal: Goal, next: Goal): Goal {

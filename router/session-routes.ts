@@ -42,7 +42,7 @@ export function createSessionRoutes(maxSessions: number): SessionRoutes {
 }
 
 /** Vendors keep an untouched prompt prefix for at least this long (5 minutes at OpenAI and Anthropic). */
-export const warmForMs = 300_000;
+const warmForMs = 300_000;
 
 /** Tokens of the next prompt that the session's model would still serve from its cache. */
 export function warmTokensOf(route: SessionRoute | undefined, model: string, now: number): number {

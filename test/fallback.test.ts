@@ -417,6 +417,11 @@ describe("a host whose key is refused", () => {
     expect(story(await one.run())).toEqual(["first host1/m answered"]);
   });
 
+  it("or which is out of reach is not tried through its other models before other hosts are", async () => {
+    const one = world([[fails("unreachable")], [answers]], { models: twoOfOne });
+    expect(story(await one.run()).slice(-2)).toEqual(["retry host0/a unreachable", "fallback host1/m answered"]);
+  });
+
   it("is asked again after a pause", async () => {
     const one = world([[fails("provider_auth"), answers], [fails("provider_billing")]], { models: twoOfOne });
     const error = await failure(one.run());
