@@ -9,7 +9,7 @@ import { GatewayError } from "./errors.ts";
  */
 export type PooledFetch = {
   readonly fetch: typeof globalThis.fetch;
-  /** Ends idle connections at once and busy ones when their answer is through. */
+  /** Ends idle connections at once, busy ones when their answer is through, and all of them after `closeTimeoutMs`. */
   close(): Promise<void>;
 };
 
@@ -22,6 +22,7 @@ export type PooledFetchOptions = {
   /** Longest silence inside a body. Vendors ping about every 15 seconds. */
   readonly bodyIdleTimeoutMs?: number;
   readonly keepAliveMs?: number;
+  readonly closeTimeoutMs?: number;
 };
 
 export const pooledFetchDefaults = {
@@ -31,6 +32,7 @@ export const pooledFetchDefaults = {
   headersTimeoutMs: 600_000,
   bodyIdleTimeoutMs: 300_000,
   keepAliveMs: 30_000,
+  closeTimeoutMs: 30_000,
 } as const satisfies Required<PooledFetchOptions>;
 
 /** Base URLs are configured, so there are few; a bound keeps a mistake from collecting pools. */
@@ -71,7 +73,7 @@ export function createPooledFetch(options: PooledFetchOptions = {}): PooledFetch
   return {
     fetch: pooledFetch,
     close: async () => {
-      await Promise.all([...origins.values()].map((origin) => origin.pool.close()));
+      await Promise.all([...origins.values()].map(({ pool }) => closePool(pool, bounds.closeTimeoutMs)));
     },
   };
 }
@@ -143,6 +145,16 @@ function originOf(origins: Map<string, Origin>, name: string, bounds: Bounds): O
   const origin = { pool, waiting: 0 };
   origins.set(name, origin);
   return origin;
+}
+
+async function closePool(pool: Pool, timeoutMs: number): Promise<void> {
+  if (pool.closed || pool.destroyed) return;
+  const timer = setTimeout(() => void pool.destroy(), timeoutMs);
+  try {
+    await pool.close();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function plainHeaders(headers: RequestInit["headers"]): Iterable<[string, string]> | Record<string, string> {
