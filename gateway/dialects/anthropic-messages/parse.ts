@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import {
   type ChatRequest,
   type ChatTool,
@@ -20,17 +21,18 @@ import {
   readObject,
   readString,
 } from "../read.ts";
+import { headerText } from "../../identity.ts";
 import { cacheMark, parseMessages, parseSystem } from "./parse-messages.ts";
 
 /** An Anthropic Messages body in our words. Throws `invalid_request` naming the field. */
-export function parseMessagesRequest(body: JsonObject): ChatRequest {
+export function parseMessagesRequest(body: JsonObject, headers: IncomingHttpHeaders): ChatRequest {
   const maxOutputTokens = optionalInteger(body["max_tokens"], "max_tokens", 1, 10_000_000);
   if (maxOutputTokens === undefined) throw invalid("max_tokens", "is missing: Anthropic's Messages API requires it.");
-  return { ...parsePrompt(body), maxOutputTokens };
+  return { ...parsePrompt(body, headers), maxOutputTokens };
 }
 
 /** The same without `max_tokens`, which `count_tokens` does not take. */
-export function parsePrompt(body: JsonObject): ChatRequest {
+export function parsePrompt(body: JsonObject, headers: IncomingHttpHeaders): ChatRequest {
   const stream = optionalBoolean(body["stream"], "stream") ?? false;
   const outputConfig = optionalObject(body["output_config"], "output_config");
   const reasoning = parseReasoning(body, outputConfig);
@@ -48,6 +50,7 @@ export function parsePrompt(body: JsonObject): ChatRequest {
   const temperature = optionalNumber(body["temperature"], "temperature", 0, 1);
   return {
     dialect: "anthropic-messages",
+    dialectHeaders: vendorHeaders(headers),
     raw: body,
     model: readString(body["model"], "model"),
     messages: [...parseSystem(body["system"]), ...parseMessages(body["messages"])],
@@ -70,6 +73,15 @@ export function parsePrompt(body: JsonObject): ChatRequest {
     ...(metadata === undefined ? {} : { metadata }),
     ...(serviceTier === undefined ? {} : { serviceTier }),
   };
+}
+
+function vendorHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of ["anthropic-version", "anthropic-beta"]) {
+    const value = headerText(headers, name);
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
 }
 
 const coveredFields = new Set([
