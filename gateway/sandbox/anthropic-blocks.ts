@@ -23,7 +23,7 @@ export function isThinking(block: JsonObject): boolean {
 }
 
 /** A block as it counts for caches and bindings: its marker is about caching, not about the words. */
-export function withoutMark(block: JsonObject): JsonObject {
+function withoutMark(block: JsonObject): JsonObject {
   const { cache_control: _mark, ...rest } = block;
   return rest;
 }

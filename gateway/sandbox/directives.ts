@@ -2,8 +2,8 @@ import { ownWords } from "./sentences.ts";
 import { vendors, type Turn, type Vendor, type Wishes } from "./view.ts";
 
 /** Every way a sandbox vendor can fail. A number is an HTTP status in the vendor's own error shape. */
-export const failureModes = ["hang", "cut", "malformed", "200-error", "html", "empty", "quota", "context"] as const;
-export type FailureMode = (typeof failureModes)[number];
+const failureModes = ["hang", "cut", "malformed", "200-error", "html", "empty", "quota", "context"] as const;
+type FailureMode = (typeof failureModes)[number];
 export type Failure = { readonly mode: FailureMode } | { readonly mode: "status"; readonly status: number };
 
 /** How the answer is delivered. `after` counts the stream events sent before a failure strikes. */
@@ -47,7 +47,7 @@ export function readDirectives(turns: readonly Turn[]): Directive[] {
 }
 
 /** `key=value` pairs, separated by spaces, commas or semicolons. What it does not know it ignores. */
-export function parseDirective(text: string): Directive {
+function parseDirective(text: string): Directive {
   const pairs = text.split(/[\s,;]+/u).filter((pair) => pair !== "");
   return toDirective(Object.fromEntries(pairs.map((pair) => [pair.split("=")[0] ?? "", pair.split("=")[1] ?? "true"])));
 }

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../../router/json.ts";
-import { isFirstPersonStatement, splitSentences } from "./sentences.ts";
+import { isFirstPersonStatement, readBlocks, splitSentences, type Block } from "./sentences.ts";
 import type { RequestView, Turn } from "./view.ts";
 import { contentWords } from "./words.ts";
 
@@ -48,7 +48,7 @@ export function findMemories(turns: readonly Turn[]): FoundMemory[] {
   const found = words
     .flatMap(splitSentences)
     .flatMap(splitClauses)
-    .filter((sentence) => isFirstPersonStatement(sentence));
+    .filter((sentence) => isFirstPersonStatement(sentence) || isStandingInstruction(sentence));
   return [...new Set(found)].slice(0, mostMemories).map((quote) => {
     return Object.assign({ quote, kind: kindOf(quote) }, compare(quote, known));
   });
@@ -77,9 +77,15 @@ export function toMemoryItem(
     else if (name === "same_as" || name === "replaces") {
       entries.push([name, (name === "same_as" ? memory.sameAs : memory.replaces) ?? null]);
     } else if (name === "confidence" && isNumeric(field)) entries.push([name, 0.9]);
-    else if (Array.isArray(required) && required.includes(name)) entries.push([name, fill(field ?? true)]);
+    else if (Array.isArray(required) && required.includes(name)) entries.push([name, unknownValue(field, fill)]);
   }
   return Object.fromEntries(entries);
+}
+
+/** What the sandbox does not know is null where null may stand: made-up text there would be taken for a finding. */
+function unknownValue(field: JsonValue | undefined, fill: (schema: JsonValue) => JsonValue): JsonValue {
+  const types = isJsonObject(field) ? field["type"] : undefined;
+  return Array.isArray(types) && types.includes("null") ? null : fill(field ?? true);
 }
 
 function nameOfText(fields: JsonObject): string | undefined {
@@ -107,21 +113,27 @@ function latestWords(prompt: string): string[] {
   return quotedMessages(spoken) ?? labelledLines(spoken) ?? [spoken];
 }
 
-function taggedWords(prompt: string): string | undefined {
-  const tags =
-    /<((?:latest|last|current|new|user|turn|message|conversation|transcript|exchange|said|words)[\w:-]*)(\s[^<>]*)?>([\s\S]*?)<\/\1>/giu;
-  const blocks = [...prompt.matchAll(tags)]
-    .filter((match) => !/\b(?:assistant|model|system|tool)\b/iu.test(match[2] ?? ""))
-    .map((match) => ({ label: `${match[1] ?? ""}${match[2] ?? ""}`.toLowerCase(), text: match[3] ?? "" }));
-  const best =
-    blocks.findLast((block) => /user|latest|last|current|new|said|words/u.test(block.label)) ?? blocks.at(-1);
-  return best === undefined ? undefined : (taggedWords(best.text) ?? best.text);
+const deepestTag = 8;
+
+function taggedWords(prompt: string, depth = 0): string | undefined {
+  const blocks = readBlocks(prompt)
+    .filter((block) => speakingTag.test(block.name))
+    .filter((block) => !/\b(?:assistant|model|system|tool)\b/iu.test(block.attributes));
+  const best = blocks.findLast(isLatest) ?? blocks.at(-1);
+  if (best === undefined || depth >= deepestTag) return best?.text;
+  return taggedWords(best.text, depth + 1) ?? best.text;
 }
+
+function isLatest(block: Block): boolean {
+  return /user|latest|last|current|new|said|words/iu.test(`${block.name}${block.attributes}`);
+}
+
+const speakingTag = /^(?:latest|last|current|new|user|turn|message|conversation|transcript|exchange|said|words)/iu;
 
 /** The numbered lines of a `<known>` block: what the memory holds already. */
 function knownMemories(prompt: string): ReadonlyMap<number, string> {
-  const block = /<known\b[^<>]*>([\s\S]*?)<\/known>/iu.exec(prompt)?.[1] ?? "";
-  const lines = block.matchAll(/^\s*(\d{1,3})[.)]\s+(.+)$/gmu);
+  const block = readBlocks(prompt).find(({ name }) => /^known/iu.test(name));
+  const lines = (block?.text ?? "").matchAll(/^\s*(\d{1,3})[.)]\s+(.+)$/gmu);
   return new Map(Array.from(lines, (match) => [Number(match[1]), match[2] ?? ""]));
 }
 
@@ -197,14 +209,15 @@ function nearestKind(kind: string, field: JsonValue | undefined, fill: (schema: 
   return near ?? fill(field ?? true);
 }
 
+/** "Please always answer in metric units": how the user wants every answer, not what they want now. */
+function isStandingInstruction(sentence: string): boolean {
+  return /\b(?:always|never|whenever|every time|from now on)\b.*\b(?:answer|reply|use|write|call|format|respond)\b/iu.test(
+    sentence,
+  );
+}
+
 function kindOf(quote: string): string {
-  if (
-    /\b(?:always|never|whenever|every time|from now on|please)\b.*\b(?:answer|reply|use|write|call|format|respond)\b/iu.test(
-      quote,
-    )
-  ) {
-    return "procedure";
-  }
+  if (isStandingInstruction(quote)) return "procedure";
   return /\b(?:prefer|like|love|hate|dislike|favou?rite|enjoy|can['’]t stand)\w*\b/iu.test(quote)
     ? "preference"
     : "fact";

@@ -108,7 +108,7 @@ const gemini: readonly Row[] = [
   ["gemini-embedding-001 gemini-embedding-2", { kind: "embedding", dimensions: 3_072, contextTokens: 8_192 }],
 ];
 
-export const sandboxModels: readonly SandboxModel[] = [
+const sandboxModels: readonly SandboxModel[] = [
   ...toModels("openai", openai),
   ...toModels("anthropic", anthropic),
   ...toModels("gemini", gemini),

@@ -5,6 +5,7 @@ import { toToolChoice } from "./openai-chat.ts";
 import { toOpenaiErrorBody } from "./openai-error.ts";
 import { checkItems, checkResponses } from "./openai-responses-rules.ts";
 import { toResponseFrames } from "./openai-responses-stream.ts";
+import { ResponseStore } from "./response-store.ts";
 import { digest, makeSeal } from "./seal.ts";
 import { attachmentTokens, countTokens } from "./tokens.ts";
 import {
@@ -30,27 +31,16 @@ import {
   type SandboxState,
 } from "./wire.ts";
 
-/** Kept for `previous_response_id` and `GET`; the oldest goes first. */
-const mostStored = 1_000;
-type Stored = { readonly response: JsonObject; readonly items: readonly JsonObject[] };
-
 /** The Responses endpoint, and the responses it keeps. */
 export function createOpenaiResponses(state: SandboxState): {
   readonly create: (exchange: Exchange, model: SandboxModel) => Reply;
   readonly stored: (exchange: Exchange) => Reply;
 } {
-  const kept = new Map<string, Stored>();
-  const itemIds = (id: string): boolean =>
-    [...kept.values()].some((entry) => entry.items.some((item) => item["id"] === id));
-  const keep = (id: string, entry: Stored): void => {
-    kept.set(id, entry);
-    const oldest = kept.keys().next().value;
-    if (kept.size > mostStored && oldest !== undefined) kept.delete(oldest);
-  };
+  const store = new ResponseStore();
   const create = ({ body, apiKey }: Exchange, model: SandboxModel): Reply => {
     checkResponses(body, model);
-    const items = [...earlierItems(body, kept), ...toItems(body["input"])].flatMap((item) => dereference(item, kept));
-    checkItems(items, apiKey, itemIds);
+    const items = [...earlierItems(body, store), ...toItems(body["input"])].map((item) => dereference(item, store));
+    checkItems(items, apiKey, (id) => store.findItem(id) !== undefined);
     const view = toView(body, items, model);
     const { refuse, words, ...delivery } = state.failures.take("openai", model.id, view);
     const result = answer(view, { refuse, words });
@@ -69,7 +59,9 @@ export function createOpenaiResponses(state: SandboxState): {
       createdAt: Math.floor(state.now() / 1_000),
       usage: toUsage(result, inputTokens, cached, written),
     });
-    if (body["store"] !== false) keep(`resp_sandbox_${key}`, { response, items: [...items, ...output] });
+    if (body["store"] !== false && delivery.failure === undefined) {
+      store.add({ id: asText(response["id"]), response, items: [...items, ...output] });
+    }
     if (body["stream"] !== true)
       return { kind: "json", body: response, headers: { "x-request-id": `req_sandbox_${key}` }, delivery };
     return {
@@ -82,21 +74,21 @@ export function createOpenaiResponses(state: SandboxState): {
   };
   const stored = ({ method, path }: Exchange): Reply => {
     const id = decodeURIComponent(path.slice("/v1/responses/".length));
-    const entry = kept.get(id);
+    const entry = store.get(id);
     if (entry === undefined) throw new Refusal(404, `Response with id '${id}' not found.`, { param: "id" });
     const delivery = state.failures.take("openai", asText(entry.response["model"]), undefined);
     if (method === "GET") return { kind: "json", body: entry.response, delivery };
     if (method !== "DELETE") throw new Refusal(404, `Invalid URL (${method} ${path})`);
-    kept.delete(id);
+    store.delete(id);
     return { kind: "json", body: { id, object: "response", deleted: true }, delivery };
   };
   return { create, stored };
 }
 
-function earlierItems(body: JsonObject, kept: ReadonlyMap<string, Stored>): readonly JsonObject[] {
+function earlierItems(body: JsonObject, store: ResponseStore): readonly JsonObject[] {
   const id = asText(body["previous_response_id"]);
   if (id === "") return [];
-  const entry = kept.get(id);
+  const entry = store.get(id);
   if (entry !== undefined) return entry.items;
   throw new Refusal(400, `Previous response with id '${id}' not found.`, {
     code: "previous_response_not_found",
@@ -104,12 +96,12 @@ function earlierItems(body: JsonObject, kept: ReadonlyMap<string, Stored>): read
   });
 }
 
-function dereference(item: JsonObject, kept: ReadonlyMap<string, Stored>): JsonObject[] {
-  if (item["type"] !== "item_reference") return [item];
-  const found = [...kept.values()].flatMap((entry) => entry.items).find((other) => other["id"] === item["id"]);
-  if (found === undefined)
-    throw new Refusal(404, `Item with id '${asText(item["id"])}' not found.`, { param: "input" });
-  return [found];
+function dereference(item: JsonObject, store: ResponseStore): JsonObject {
+  if (item["type"] !== "item_reference") return item;
+  const id = asText(item["id"]);
+  const found = store.findItem(id);
+  if (found === undefined) throw new Refusal(404, `Item with id '${id}' not found.`, { param: "input" });
+  return found;
 }
 
 function toItems(input: JsonValue | undefined): JsonObject[] {

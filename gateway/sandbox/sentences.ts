@@ -1,7 +1,7 @@
 import type { Turn } from "./view.ts";
 
 /** Where a sentence of the prompt stands: the same words weigh differently in a rule, a memory and the user's mouth. */
-export type Place = "system" | "user" | "assistant" | "tool-result" | "block";
+type Place = "system" | "user" | "assistant" | "tool-result" | "block";
 
 export type Sentence = {
   readonly text: string;
@@ -64,19 +64,47 @@ export function ownWords(turns: readonly Turn[]): string {
   return texts.filter((text) => text !== "").join("\n");
 }
 
+export type Block = {
+  readonly name: string;
+  readonly attributes: string;
+  readonly text: string;
+  /** Where the block begins and ends in the text around it, tags included. */
+  readonly from: number;
+  readonly to: number;
+};
+
+const mostTags = 2_000;
+
+/** The paired tags at the top level of a text; a tag that never closes is text. */
+export function readBlocks(text: string): Block[] {
+  const blocks: Block[] = [];
+  const opening = /<([A-Za-z][\w:.-]{0,63})(\s[^<>]{0,400})?>/gu;
+  const neverCloses = new Set<string>();
+  for (let count = 0; count < mostTags; count += 1) {
+    const match = opening.exec(text);
+    if (match === null) break;
+    const [whole, name = "", attributes = ""] = match;
+    const inside = match.index + whole.length;
+    const end = neverCloses.has(name) ? -1 : text.indexOf(`</${name}>`, inside);
+    // Remembered, because looking for each of a thousand open tags to the end of a long text takes seconds.
+    if (end === -1) neverCloses.add(name);
+    else {
+      const to = end + name.length + 3;
+      blocks.push({ name, attributes, text: text.slice(inside, end), from: match.index, to });
+      opening.lastIndex = to;
+    }
+  }
+  return blocks;
+}
+
 /** Cuts a text into what stands inside paired tags at its top level and what does not. */
-export function splitBlocks(text: string): { readonly text: string; readonly isBlock: boolean }[] {
+function splitBlocks(text: string): { readonly text: string; readonly isBlock: boolean }[] {
   const pieces: { text: string; isBlock: boolean }[] = [];
-  const opening = /<([A-Za-z][\w:.-]{0,63})(?:\s[^<>]{0,400})?>/gu;
   let from = 0;
-  for (let match = opening.exec(text); match !== null; match = opening.exec(text)) {
-    const closing = `</${match[1] ?? ""}>`;
-    const end = text.indexOf(closing, opening.lastIndex);
-    if (end === -1) continue;
-    if (match.index > from) pieces.push({ text: text.slice(from, match.index), isBlock: false });
-    pieces.push({ text: text.slice(opening.lastIndex, end), isBlock: true });
-    from = end + closing.length;
-    opening.lastIndex = from;
+  for (const block of readBlocks(text)) {
+    if (block.from > from) pieces.push({ text: text.slice(from, block.from), isBlock: false });
+    pieces.push({ text: block.text, isBlock: true });
+    from = block.to;
   }
   if (from < text.length) pieces.push({ text: text.slice(from), isBlock: false });
   return pieces;

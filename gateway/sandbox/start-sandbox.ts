@@ -10,7 +10,7 @@ import { createVendorServer, RequestLog, type RecordedRequest } from "./vendor-s
 import type { Vendor } from "./view.ts";
 import type { SandboxState, VendorWire } from "./wire.ts";
 
-export type SandboxVendor = { readonly baseUrl: string; readonly apiKey: string };
+type SandboxVendor = { readonly baseUrl: string; readonly apiKey: string };
 
 export type Sandbox = {
   /** `baseUrl` ends in `/v1`, as OpenAI's does. */

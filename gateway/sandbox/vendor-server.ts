@@ -22,18 +22,24 @@ type Recording = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key
 
 const maxBodyBytes = 32 * 1024 * 1024;
 const mostRecorded = 1_000;
+const mostRecordedBytes = 64 * 1024 * 1024;
 const secretHeaders = new Set(["authorization", "x-api-key", "x-goog-api-key", "cookie"]);
 
+/** The last requests, bounded in number and in size: a long-running gateway must not keep every body it saw. */
 export class RequestLog {
-  readonly #entries: Recording[] = [];
+  readonly #entries: { readonly entry: Recording; readonly bytes: number }[] = [];
+  #bytes = 0;
 
-  add(entry: Recording): void {
-    this.#entries.push(entry);
-    if (this.#entries.length > mostRecorded) this.#entries.shift();
+  add(entry: Recording, bytes: number): void {
+    this.#entries.push({ entry, bytes });
+    this.#bytes += bytes;
+    while (this.#entries.length > mostRecorded || (this.#bytes > mostRecordedBytes && this.#entries.length > 1)) {
+      this.#bytes -= this.#entries.shift()?.bytes ?? 0;
+    }
   }
 
   list(): readonly RecordedRequest[] {
-    return this.#entries.map((entry) => ({ ...entry }));
+    return this.#entries.map(({ entry }) => Object.assign({}, entry));
   }
 }
 
@@ -78,7 +84,7 @@ async function answerRequest(served: Served, url: URL, text: string): Promise<vo
   const method = request.method ?? "GET";
   const key = wire.readKey(request.headers, url.searchParams);
   const body = key === served.apiKey && method === "POST" ? parseBody(text) : {};
-  const cut = record(served, url, body);
+  const cut = record(served, url, body, text.length);
   if (key !== served.apiKey) {
     sendError(response, wire.toError(wire.toKeyProblem(key)));
     return;
@@ -95,7 +101,7 @@ async function answerRequest(served: Served, url: URL, text: string): Promise<vo
 }
 
 /** Returns how to break the connection from this side, which is not the client leaving. */
-function record(served: Served, url: URL, body: JsonObject): () => void {
+function record(served: Served, url: URL, body: JsonObject, bytes: number): () => void {
   const { request, response, wire, log } = served;
   const headers = Object.entries(request.headers).filter(([name]) => !secretHeaders.has(name));
   const query = new URLSearchParams(url.searchParams);
@@ -109,7 +115,7 @@ function record(served: Served, url: URL, body: JsonObject): () => void {
     status: undefined,
     aborted: false,
   };
-  log.add(entry);
+  log.add(entry, bytes);
   let isCut = false;
   response.once("close", () => {
     entry.status = response.headersSent ? response.statusCode : undefined;

@@ -16,7 +16,7 @@ export type Attachment = {
   readonly address?: string;
 };
 
-export type ToolCallView = { readonly id: string; readonly name: string; readonly arguments: JsonObject };
+type ToolCallView = { readonly id: string; readonly name: string; readonly arguments: JsonObject };
 export type ToolResultView = {
   readonly id: string;
   readonly name?: string | undefined;

@@ -92,7 +92,7 @@ function toPairs(text: string): Word[] {
   });
 }
 
-export function stemOf(word: string): string {
+function stemOf(word: string): string {
   const stem = plainStem(word);
   return canonicalStems.get(stem) ?? stem;
 }
