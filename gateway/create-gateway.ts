@@ -64,6 +64,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
   });
   const metrics = createMetrics(() => store.queue.depth());
   const memory = config.memory.enabled ? startMemory(config, store, router, metrics, log) : undefined;
+  const stopUpkeep = startUpkeep(store, log);
   let draining = false;
   const app = createApp({
     routes: createRoutes({
@@ -98,12 +99,43 @@ export async function createGateway(config: Config): Promise<Gateway> {
     async close() {
       draining = true;
       await drain(server, config.limits.shutdownMs);
+      stopUpkeep();
       await memory?.drain(AbortSignal.timeout(config.limits.shutdownMs));
       await providers.sandbox?.close();
       await fetch.close();
       await store.close();
       flush();
     },
+  };
+}
+
+const upkeepEveryMs = 24 * 60 * 60 * 1000;
+
+/** Once at the start and then daily: vectors of an earlier embedder are renewed, forgotten sessions dropped. */
+function startUpkeep(store: OpenStore, log: Logger): () => void {
+  const stop = new AbortController();
+  const { memories, embedder, ledger } = store;
+  async function upkeep(): Promise<void> {
+    try {
+      const renewed = await memories.reindex(
+        (stale, signal) =>
+          embedder.embed(
+            stale.map(({ text }) => text),
+            signal,
+          ),
+        { signal: stop.signal },
+      );
+      const sessions = await ledger.prune();
+      if (renewed + sessions > 0) log.info({ renewed, sessions }, "upkeep");
+    } catch (error) {
+      if (!stop.signal.aborted) log.error({ error }, "upkeep failed; it is tried again tomorrow");
+    }
+  }
+  const timer = setInterval(() => void upkeep(), upkeepEveryMs).unref();
+  void upkeep();
+  return () => {
+    stop.abort();
+    clearInterval(timer);
   };
 }
 
