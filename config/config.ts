@@ -32,8 +32,6 @@ export type Config = {
   readonly keys: readonly GatewayKey[];
   readonly limits: Limits;
   readonly memory: MemorySettings;
-  readonly qdrant?: { readonly url: string; readonly apiKey?: Secret };
-  readonly redis?: { readonly url: Secret };
 };
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -60,10 +58,6 @@ export type GatewayKey = {
   readonly tenant: string;
   /** Overrides whatever user a request names. */
   readonly user?: string;
-  readonly admin: boolean;
-  readonly requestsPerMinute?: number;
-  readonly tokensPerMinute?: number;
-  readonly budget?: { readonly usd: number; readonly per: "day" | "month" };
 };
 
 export type Limits = {
@@ -86,6 +80,4 @@ export type MemorySettings = {
   /** What the profile and standing instructions may take, at the session's beginning. */
   readonly coreTokens: number;
   readonly extraction: { readonly enabled: boolean; readonly policy: string };
-  /** `local`, or an embedding model as `provider/id`. */
-  readonly embedder: string;
 };

@@ -9,8 +9,6 @@ export type Environment = {
   readonly dataDirectory: string;
   readonly configFile: string | undefined;
   readonly vendors: ReadonlyMap<VendorId, VendorAccess>;
-  readonly qdrant: { readonly url: string; readonly apiKey?: Secret } | undefined;
-  readonly redis: { readonly url: Secret } | undefined;
 };
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -25,20 +23,13 @@ const vendorVariables = {
 /** Reads variables and flags (`--port`, `--host`, `--config`, `--data`; flags win). Adds what is wrong to `problems`. */
 export function readEnvironment(env: Variables, argv: readonly string[], problems: string[]): Environment {
   const flags = readFlags(argv, problems);
-  const qdrantUrl = url(env, "QDRANT_URL", ["http:", "https:"], problems);
-  const qdrantKey = set(env, "QDRANT_API_KEY");
-  const redisUrl = url(env, "REDIS_URL", ["redis:", "rediss:"], problems);
+  refuseOtherStores(env, problems);
   return {
     host: flags.host ?? set(env, "HOST") ?? "127.0.0.1",
     port: port(flags.port ?? set(env, "PORT"), problems),
     dataDirectory: flags.data ?? set(env, "THROUGHLINE_DATA") ?? "./data",
     configFile: flags.config ?? set(env, "THROUGHLINE_CONFIG"),
     vendors: readVendors(env, problems),
-    qdrant:
-      qdrantUrl === undefined
-        ? undefined
-        : { url: qdrantUrl, ...(qdrantKey === undefined ? {} : { apiKey: new Secret(qdrantKey) }) },
-    redis: redisUrl === undefined ? undefined : { url: new Secret(redisUrl) },
   };
 }
 
@@ -76,6 +67,16 @@ function readVendors(env: Variables, problems: string[]): ReadonlyMap<VendorId, 
     vendors.set(id, { apiKey: new Secret(key), ...(baseUrl === undefined ? {} : { baseUrl }) });
   }
   return vendors;
+}
+
+/** Ignored, they would leave their owner to believe that the memories are kept there. */
+function refuseOtherStores(env: Variables, problems: string[]): void {
+  for (const name of ["QDRANT_URL", "REDIS_URL"]) {
+    if (set(env, name) === undefined) continue;
+    problems.push(
+      `${name} is set, but this version keeps everything in its embedded store (THROUGHLINE_DATA): unset it`,
+    );
+  }
 }
 
 function port(text: string | undefined, problems: string[]): number {

@@ -65,8 +65,6 @@ export function loadConfig(options: LoadOptions = {}): Config {
     keys: resolveKeys(raw, env, problems),
     limits: settings.limits,
     memory: settings.memory,
-    ...(environment.qdrant === undefined ? {} : { qdrant: environment.qdrant }),
-    ...(environment.redis === undefined ? {} : { redis: environment.redis }),
   };
   checkReferences(config, problems);
   if (problems.length > 0) own.source.fail(problems);
@@ -114,12 +112,4 @@ function checkReferences(config: Config, problems: Problem[]): void {
   };
   needPolicy(config.defaultPolicy, ["defaultPolicy"]);
   needPolicy(config.memory.extraction.policy, ["memory", "extraction", "policy"]);
-  const { embedder } = config.memory;
-  const names = ["local", ...config.embeddingModels.map(({ provider, id }) => `${provider}/${id}`)];
-  // A host's embedding models are its own affair: any name after its id will do.
-  const isOfHost = config.hosts.some(({ id }) => embedder.startsWith(`${id}/`));
-  if (!isOfHost && !names.includes(embedder)) {
-    const message = `unknown embedder "${embedder}"${didYouMean(embedder, names)}`;
-    problems.push({ path: ["memory", "embedder"], message });
-  }
 }

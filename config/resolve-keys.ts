@@ -19,8 +19,8 @@ export function resolveKeys(raw: RawConfig, env: Variables, problems: Problem[])
     const twin = seen.get(sha256);
     if (twin !== undefined) problems.push({ path, message: `key "${entry.name}" is the same as "${twin}"` });
     seen.set(sha256, entry.name);
-    const { key: _written, admin, ...rest } = entry;
-    keys.push({ ...definedFields(rest), sha256, admin: admin ?? false });
+    const { key: _written, ...rest } = entry;
+    keys.push({ ...definedFields(rest), sha256 });
   }
   return keys;
 }

@@ -113,10 +113,6 @@ const gatewayKey = z.strictObject({
   key: z.string(),
   tenant: word,
   user: z.string().min(1).max(200).optional(),
-  admin: z.boolean().optional(),
-  requestsPerMinute: z.int().min(1).optional(),
-  tokensPerMinute: z.int().min(1).optional(),
-  budget: z.strictObject({ usd: dollars, per: z.enum(["day", "month"]) }).optional(),
 });
 
 const limits = z.strictObject({
@@ -137,7 +133,6 @@ const memory = z.strictObject({
   recallTokens: count.max(100_000).optional(),
   coreTokens: count.max(20_000).optional(),
   extraction: z.strictObject({ enabled: z.boolean().optional(), policy: word.optional() }).optional(),
-  embedder: z.string().min(1).optional(),
 });
 
 export const configSchema = z.strictObject({
