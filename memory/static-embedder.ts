@@ -96,17 +96,21 @@ function wordSummer(table: Int8Array, vocabulary: ReadonlyMap<string, number>): 
     return addUnknown(word, addOnce);
   };
   return (text) => {
+    call = call === lastCall ? 1 : call + 1;
+    if (call === 1) seenRows.fill(0);
     sums.fill(0);
-    seenHashes.clear();
-    call += 1;
     scanWords(text, addWord);
+    seenHashes.clear();
     return unit(sums);
   };
 }
 
+/** What `seenRows` can tell apart; then it starts anew. */
+const lastCall = 0xffff_ffff;
+
 /**
- * Pieces of one or two characters, which is all that the vocabulary has for Arabic or Korean, say nothing and make every
- * text of a script alike.
+ * Pieces shorter than two characters on average, which is all that the vocabulary has for Arabic or Korean, say nothing and
+ * make every text of a script alike: then none count.
  */
 function telling(word: string, pieces: readonly number[] | undefined): readonly number[] {
   return pieces !== undefined && pieces.length * shortestPieces <= word.length ? pieces : [];
