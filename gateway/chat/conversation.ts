@@ -7,12 +7,23 @@ import type { AssistantPart, ChatMessage, ChatRequest, UserPart } from "../../ro
  * has the same key in every later request, in any dialect and any process.
  */
 export function toTurns(request: ChatRequest): readonly Turn[] {
-  return request.messages.map((message, index) => {
-    const text = textOf(message);
-    const role = message.role === "developer" ? "system" : message.role;
-    const carriesToolResults = role === "user" && message.content.some((part) => part.type === "tool-result");
-    return { role, text, carriesToolResults, key: turnKey(role, text, attachments(message.content)), index };
-  });
+  return request.messages.map(toTurn);
+}
+
+function toTurn(message: ChatMessage, index: number): Turn {
+  const text = textOf(message);
+  const role = message.role === "developer" ? "system" : message.role;
+  let key: string | undefined;
+  return {
+    role,
+    text,
+    carriesToolResults: role === "user" && message.content.some((part) => part.type === "tool-result"),
+    // Hashed when asked for: a long conversation with memory off needs none of it.
+    get key() {
+      return (key ??= turnKey(role, text, attachments(message.content)));
+    },
+    index,
+  };
 }
 
 /** The key the answer will have when the client sends it back as an assistant turn. */

@@ -29,13 +29,14 @@ export async function sendWhole(delivery: Delivery): Promise<void> {
     meter.push(frame);
     encoder.push(frame);
   }
-  const body = Buffer.from(encoder.end(), "utf8");
+  const body = encoder.end();
   await delivery.beforeLastByte();
   delivery.signal.throwIfAborted();
   response.setHeader("content-type", "application/json; charset=utf-8");
-  response.setHeader("content-length", body.byteLength);
+  response.setHeader("content-length", Buffer.byteLength(body));
   for (const [name, value] of Object.entries(delivery.lateHeaders())) response.setHeader(name, value);
   response.writeHead(200);
+  // As text: Node then sends head and body in one write.
   response.end(body);
 }
 
