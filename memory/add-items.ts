@@ -1,4 +1,4 @@
-import { judged } from "./candidate.ts";
+import { judged, soundsLikeCorrection } from "./candidate.ts";
 import type { Candidate } from "./candidate.ts";
 import { toEpisodes, withIndexText } from "./episodes.ts";
 import { attributeFromText } from "./extract-rules.ts";
@@ -82,6 +82,7 @@ async function addLearned(
     explicit: trusted,
     core: trusted && (item.core ?? kind === "procedure"),
     ends: false,
+    corrects: soundsLikeCorrection(text),
     ...(attribute === undefined ? {} : { attribute }),
     ...(item.expiresAt === undefined ? {} : { expiresAt: item.expiresAt }),
     ...(item.sensitivity === undefined ? {} : { sensitivity: item.sensitivity }),

@@ -15,12 +15,25 @@ export function distinguishingWords(text: string, attribute: string | undefined)
   return contentWords(text).filter((word) => !common.has(word));
 }
 
-/** What stands for a memory in the indexes: its text without the dates that were worked out, and its attribute's words. */
-export function searchableText(memory: { readonly text: string; readonly attribute?: string }): string {
+/** What the text index holds for a memory: its text without the dates that were worked out, and its attribute's words. */
+export function wordsText(memory: Searchable): string {
   const words = attributeWords(memory.attribute);
-  const text = memory.text.replaceAll(workedOutDate, "");
-  return words === "" ? text : `${text} ${words}`;
+  return words === "" ? plainText(memory) : `${plainText(memory)} ${words}`;
 }
+
+/** What is embedded for a memory: words of other languages would only blur its meaning. */
+export function meaningText(memory: Searchable): string {
+  return plainAttributes.has(memory.attribute ?? "") ? `${plainText(memory)} ${memory.attribute}` : plainText(memory);
+}
+
+type Searchable = { readonly text: string; readonly attribute?: string };
+
+function plainText({ text }: Searchable): string {
+  return text.replaceAll(workedOutDate, "");
+}
+
+/** Attributes whose own name says what is asked for. */
+const plainAttributes = new Set(["home", "name", "job", "employer", "studies", "age", "origin", "diet", "birthday"]);
 
 const workedOutDate = / \((?:week of )?\d{4}(?:-\d{2}){0,2}\)/gu;
 

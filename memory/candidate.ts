@@ -17,6 +17,8 @@ export type Candidate = {
   readonly core: boolean;
   /** Says that something has ended ("I no longer …"). */
   readonly ends: boolean;
+  /** Said as a correction of something said before ("actually, …"). */
+  readonly corrects: boolean;
   readonly validFrom?: string;
   readonly validTo?: string;
   readonly expiresAt?: string;
@@ -60,6 +62,10 @@ export function judged(candidate: Candidate): Candidate {
   };
 }
 
+export function soundsLikeCorrection(text: string): boolean {
+  return correction.test(text);
+}
+
 /** Special categories of personal data (GDPR Article 9) and crime, by tell-tale words. Never inferred. */
 export function sensitivityOf(text: string): string | undefined {
   return sensitiveTopics.find(([, pattern]) => pattern.test(text))?.[0];
@@ -90,3 +96,6 @@ const sensitiveTopics: readonly (readonly [string, RegExp])[] = [
 /** Planted through links and pasted text, these would steer every later answer for somebody else's good. */
 const planted =
   /\b(?:trust(?:ed|worthy)?\b.{0,30}\b(?:source|site|company|brand|expert)|authoritative|recommend|promot(?:e|ing)|advertis\w*|ignore\b.{0,30}\b(?:instructions|rules|prompt)|system prompt|jailbreak|without (?:asking|confirmation)|send\b.{0,40}\b(?:to|at)\b.{0,40}(?:@|https?:)|https?:\/\/|www\.|forward\b.{0,30}\b(?:emails?|messages?|data))\b/iu;
+
+const correction =
+  /\b(?:actually|correction|no longer|(?:is|are) now|now called|renamed|instead|was wrong|i meant|eigentlich|sondern|heißt jetzt|korrektur|en realidad|ahora se llama|corrección|en fait|s'appelle maintenant|na verdade|agora se chama)\b|其实|改名|现在叫|不对/iu;

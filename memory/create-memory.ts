@@ -177,7 +177,7 @@ const defaults = {
   ledgerDeadlineMs: 250,
   recallTokens: 1_500,
   coreTokens: 400,
-  floors: { strongDense: 0.5, weakDense: 0.3 },
+  floors: { episode: 0.12, fact: 0.06, dense: 0.5 },
   concurrency: 4,
   leaseMs: 120_000,
   pollMs: 500,

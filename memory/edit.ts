@@ -1,4 +1,4 @@
-import { searchableText } from "./attribute-words.ts";
+import { wordsText } from "./attribute-words.ts";
 import { changeLatest, embedAll, retirement, toIndexed } from "./learn.ts";
 import type { LearnParts } from "./learn.ts";
 import { attributeFromText } from "./extract-rules.ts";
@@ -32,7 +32,7 @@ export async function editMemory(
   }
   const successor = toSuccessor(memory, parts.newId(), { ...edit, text: text ?? memory.text }, now);
   const [vector] = await embedAll(parts, [successor]);
-  await parts.store.add(scope, [toIndexed(successor, vector, searchableText(successor))]);
+  await parts.store.add(scope, [toIndexed(successor, vector, wordsText(successor))]);
   await changeLatest(parts.store, scope, id, (current) => retirement(current, successor));
   parts.onDecision({
     scope,
@@ -61,6 +61,7 @@ export async function historyOf(store: MemoryStore, scope: Scope, id: string): P
   for (let grown = true; grown && versions.size < maxVersions;) {
     grown = false;
     for (const memory of superseded) {
+      if ((memory.kind === "episode") !== (named.kind === "episode")) continue; // said, not learned
       if (versions.has(memory.id) || memory.supersededBy === undefined || !versions.has(memory.supersededBy)) continue;
       versions.set(memory.id, memory);
       grown = true;

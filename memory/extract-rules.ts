@@ -1,4 +1,4 @@
-import { judged, maxCandidates } from "./candidate.ts";
+import { judged, maxCandidates, soundsLikeCorrection } from "./candidate.ts";
 import type { Candidate, Extraction } from "./candidate.ts";
 import { endOfDate, resolveDates, startOfDate } from "./dates.ts";
 import { chinese } from "./patterns/chinese.ts";
@@ -104,19 +104,22 @@ function stated(sentence: string, isQuestion: boolean, said: Date): readonly Can
   if (hypothetical.test(sentence) || reported.test(sentence)) return [];
   const clauses = clausesOf(sentence);
   const greeted = greeting.test(sentence);
+  const corrects = soundsLikeCorrection(sentence);
   return clauses.flatMap((clause, index) => {
     if (isQuestion && index === clauses.length - 1) return [];
     if (questionStart.test(clause)) return [];
-    const candidate = toCandidate(clause, said, { explicit: false, greeted: greeted && index < 2 });
+    const candidate = toCandidate(clause, said, { explicit: false, greeted: greeted && index < 2, corrects });
     return candidate === undefined ? [] : [candidate];
   });
 }
 
 /** What the user asked to remember is learned whether or not a rule knows its shape. */
 function explicitly(words: string, said: Date): readonly Candidate[] {
-  const known = clausesOf(words).map((clause) => toCandidate(clause, said, { explicit: true, greeted: false }));
+  const known = clausesOf(words).map((clause) =>
+    toCandidate(clause, said, { explicit: true, greeted: false, corrects: soundsLikeCorrection(words) }),
+  );
   if (known.length > 0 && known.every((candidate) => candidate !== undefined)) return known;
-  const whole = toCandidate(words, said, { explicit: true, greeted: false });
+  const whole = toCandidate(words, said, { explicit: true, greeted: false, corrects: soundsLikeCorrection(words) });
   if (whole !== undefined) return [whole];
   const dated = resolveDates(trimEnd(words), said);
   return [
@@ -130,7 +133,7 @@ const explicitConfidence = 0.95;
 function clausesOf(sentence: string): readonly string[] {
   return sentence
     .split(
-      /\s*(?:[,;–—]|,?\s+(?:and|but|so|und|aber|y|pero|et|mais|e|mas))\s+(?=(?:i|i'm|i've|my|we|we're|our|ich|mein\w*|wir|yo|mi|me|soy|vivo|tengo|trabajo|je|j'\p{L}+|mon|ma|nous|eu|meu|minha|moro|sou|tenho|what|how|which|where|when|can|could|should|do|any|please|from now on|always|never|welche|kannst|qué|puedes|quel|que|pode)(?![\p{L}']))|[，；](?=我|请|以后|从现在|你|什么|怎么)/iu,
+      /\s*(?:[,;–—]|,?\s+(?:and|but|so|und|aber|y|pero|et|mais|e|mas))\s+(?=(?:i|i'm|i've|my|we|we're|our|ich|mein\w*|wir|yo|mi|me|soy|vivo|tengo|trabajo|je|j'\p{L}+|mon|ma|nous|eu|meu|minha|moro|sou|tenho|what|how|which|where|when|can|could|should|do|any|please|from now on|always|never|welche|kannst|qué|puedes|quel|que|pode)(?![\p{L}']))|,\s+(?:and|but|so|because|where|which|who|und|aber|weil|y|pero|porque|et|mais|parce que|e|mas)\s+(?=\S)|[，；](?=我|请|以后|从现在|你|什么|怎么)/iu,
     )
     .map((clause) => clause.trim())
     .filter((clause) => clause.length > 2 && clause.length <= maxClauseChars);
@@ -152,9 +155,9 @@ function withoutOpening(clause: string): string {
 
 const maxOpenings = 4;
 
-type Manner = { readonly explicit: boolean; readonly greeted: boolean };
+type Manner = { readonly explicit: boolean; readonly greeted: boolean; readonly corrects: boolean };
 
-function toCandidate(raw: string, said: Date, { explicit, greeted }: Manner): Candidate | undefined {
+function toCandidate(raw: string, said: Date, { explicit, greeted, corrects }: Manner): Candidate | undefined {
   const clause = withoutOpening(raw);
   const plain = trimEnd(clause);
   const dated = resolveDates(plain, said);
@@ -172,6 +175,7 @@ function toCandidate(raw: string, said: Date, { explicit, greeted }: Manner): Ca
       confidence: explicit ? explicitConfidence : ruleConfidence,
       core: rule.core === true || (rule.kind === "preference" && aboutAnswers.test(plain)),
       ends: ended.test(plain),
+      corrects,
     });
   }
   return undefined;
@@ -181,7 +185,16 @@ const ended =
   /\b(?:no longer|not .{1,60} any ?more|don't .{1,60} any ?more|stopped|quit|gave up|nicht mehr|ya no|ne .{1,40} plus|n'\p{L}+ plus|não .{1,40} mais|já não)\b|不再|已经不/iu;
 
 function base(raw: string, kind: Candidate["kind"]): Candidate {
-  return { text: raw, kind, quote: raw.trim(), confidence: ruleConfidence, explicit: false, core: false, ends: false };
+  return {
+    text: raw,
+    kind,
+    quote: raw.trim(),
+    confidence: ruleConfidence,
+    explicit: false,
+    core: false,
+    ends: false,
+    corrects: false,
+  };
 }
 
 /**
@@ -192,6 +205,7 @@ function attributeOf(rule: Rule, match: RegExpExecArray, clause: string): { read
   if (rule.kind === "procedure") return standingAttribute(clause);
   if (rule.attribute === undefined) return ended.test(clause) ? positiveAttribute(clause) : {};
   if (!rule.attribute.includes("$1")) return { attribute: rule.attribute };
+  if (rule.attribute === "$1") return { attribute: (match[1] ?? "").toLowerCase().replaceAll(/\s+/gu, " ") };
   const words = contentWords(match[1] ?? "", 6)
     .toSorted()
     .join(" ");

@@ -1,4 +1,4 @@
-import { judged, maxCandidates } from "./candidate.ts";
+import { judged, maxCandidates, soundsLikeCorrection } from "./candidate.ts";
 import type { Candidate, Extraction } from "./candidate.ts";
 import { resolveDates } from "./dates.ts";
 import { attributeFromText, extractByRules } from "./extract-rules.ts";
@@ -179,6 +179,7 @@ function toCandidate(item: unknown, { words, evidence, known, said }: Check): re
       explicit: false,
       core: item["standing"] === true && kind !== "fact",
       ends: false,
+      corrects: replaces !== undefined || soundsLikeCorrection(quote),
       ...(attribute === undefined ? {} : { attribute }),
       // What would have expired already was misread.
       ...(expiresMs > said.getTime() ? { expiresAt: new Date(expiresMs).toISOString() } : {}),

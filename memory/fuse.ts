@@ -1,15 +1,18 @@
-import { searchableText } from "./attribute-words.ts";
+import { wordsText } from "./attribute-words.ts";
 import type { Memory, MemoryKind } from "./memory.ts";
 import type { SearchArms } from "./memory-store.ts";
-import { canonicalForm, contentWords, countShared } from "./words.ts";
+import { canonicalForm, contentWords, startsWord } from "./words.ts";
 
 /** A memory that recall found, why, and how good it is: 1 is the best a search can give. */
 export type Recalled = {
   readonly memory: Memory;
   readonly score: number;
   readonly via: "search" | "core" | "neighbour" | "profile" | "successor";
-  /** What each arm said: cosine similarity and BM25. Absent: that arm did not find it. */
-  readonly arms: { readonly dense?: number; readonly sparse?: number };
+  /**
+   * What each arm said: cosine similarity and BM25, absent where that arm did not find it; and the share of the
+   * question's words, 0 to 1, that the memory itself says.
+   */
+  readonly arms: { readonly dense?: number; readonly sparse?: number; readonly words?: number };
 };
 
 export type FuseQuery = {
@@ -21,12 +24,13 @@ export type FuseQuery = {
 };
 
 /**
- * Reciprocal rank fusion of both arms, times small boosts, best first. Ranks are fused because the arms' scores share
- * no scale; boosts multiply and stay within ten per cent because fused scores lie close together, and a sum would let
- * freshness beat relevance.
+ * Reciprocal rank fusion of both arms, times how much of the question a memory itself says, times small boosts; best
+ * first. Ranks are fused because the arms' scores share no scale. The words arm weighs more: it knows an episode's
+ * neighbours, and on recorded conversations it finds nearly twice as much as meaning alone. Boosts multiply and stay
+ * within ten per cent because fused scores lie close together, and a sum would let freshness beat relevance.
  */
 export function fuse(arms: SearchArms, query: FuseQuery): readonly Recalled[] {
-  const found = new Map<string, { memory: Memory; ranks: number; dense?: number; sparse?: number }>();
+  const found = new Map<string, Found>();
   for (const [arm, hits] of [
     ["dense", arms.dense],
     ["sparse", arms.sparse],
@@ -38,37 +42,64 @@ export function fuse(arms: SearchArms, query: FuseQuery): readonly Recalled[] {
       found.set(hit.memory.id, entry);
     }
   }
-  const best = (armWeights.dense + armWeights.sparse) / (rrfK + 1);
-  return [...found.values()]
-    .map(({ memory, ranks, dense, sparse }): Recalled => ({
-      memory,
-      score: (ranks / best) * boost(memory, query),
-      via: "search",
-      arms: { ...(dense === undefined ? {} : { dense }), ...(sparse === undefined ? {} : { sparse }) },
-    }))
+  const pool = [...found.values()];
+  const overlap = overlapOf(pool, query.words);
+  const best = ((armWeights.dense + armWeights.sparse) / (rrfK + 1)) * (1 + ownWordsWeight);
+  return pool
+    .map(({ memory, ranks, dense, sparse }, index): Recalled => {
+      const words = overlap[index] ?? 0;
+      return {
+        memory,
+        score: ((ranks * (1 + ownWordsWeight * words)) / best) * boost(memory, query),
+        via: "search",
+        arms: { words, ...(dense === undefined ? {} : { dense }), ...(sparse === undefined ? {} : { sparse }) },
+      };
+    })
     .toSorted((one, other) => other.score - one.score || (one.memory.id < other.memory.id ? -1 : 1));
 }
 
+type Found = { readonly memory: Memory; ranks: number; dense?: number; sparse?: number };
+
+/** The share of the question's words that each memory says itself, rare words counting more than common ones. */
+function overlapOf(pool: readonly Found[], words: readonly string[]): readonly number[] {
+  const texts = pool.map(({ memory }) => `${memory.speaker ?? ""} ${wordsText(memory)}`.toLowerCase());
+  const sums = texts.map(() => 0);
+  let total = 0;
+  for (const word of words) {
+    const holders: number[] = [];
+    for (const [index, text] of texts.entries()) if (startsWord(word, text)) holders.push(index);
+    const weight = Math.log(1 + (pool.length + 1) / (holders.length + 1));
+    total += weight;
+    for (const index of holders) sums[index] = (sums[index] ?? 0) + weight;
+  }
+  return total === 0 ? sums : sums.map((sum) => sum / total);
+}
+
+/** Where relevance begins. The defaults fit the built-in embedder; another one needs its own. */
 export type GateFloors = {
-  /** Cosine similarity that convinces alone. */
-  readonly strongDense: number;
-  /** Cosine similarity that convinces together with a shared content word. */
-  readonly weakDense: number;
+  /** Similarity times the share of the question's words that a memory says: enough for what was said once. */
+  readonly episode: number;
+  /** The same for what was learned: few, short and about the user, so less is needed. */
+  readonly fact: number;
+  /** Similarity that convinces a short question, or together with half of a memory's own words. */
+  readonly dense: number;
 };
 
 /**
- * Leaves out what only happens to be nearest. Something must convince: meaning alone, or meaning with a shared content
- * word, or words that make up a good part of the question or of the memory. Once something does, what shares any of
- * these is let in behind it. An empty answer means that memory has nothing to say, and nothing is injected.
+ * Leaves out what only happens to be nearest. Neither meaning nor words convince alone: long prompts are similar to
+ * everything, and any two texts share a word. Their product does; measured on recorded conversations it lets 97 % of
+ * the questions about them through, and 8 % of unrelated prompts. Once something convinces, what is related follows it.
+ * An empty answer means that memory has nothing to say, and nothing is injected.
  */
 export function gate(
   candidates: readonly Recalled[],
   words: readonly string[],
   floors: GateFloors,
 ): readonly Recalled[] {
-  const rated = candidates.map((candidate) => ({ candidate, level: rate(candidate, words, floors) }));
-  if (!rated.some(({ level }) => level === "convincing")) return [];
-  return rated.filter(({ level }) => level !== "unrelated").map(({ candidate }) => candidate);
+  const convincing = candidates.filter((candidate) => convinces(candidate, words, floors));
+  if (convincing.length === 0) return [];
+  const kept = new Set(convincing);
+  return candidates.filter((candidate) => kept.has(candidate) || isRelated(candidate, floors));
 }
 
 /**
@@ -94,7 +125,8 @@ export function withoutRepeats(candidates: readonly Recalled[]): readonly Recall
 }
 
 const rrfK = 60;
-const armWeights = { dense: 1, sparse: 1 } as const;
+const armWeights = { dense: 0.5, sparse: 2 } as const;
+const ownWordsWeight = 0.5;
 
 /** How fast trust fades when nothing confirms it, in days. */
 const halfLifeDays: Readonly<Record<MemoryKind, number>> = {
@@ -118,25 +150,30 @@ function boost(memory: Memory, query: FuseQuery): number {
   return Math.min(1.1, Math.max(0.9, (0.95 + 0.1 * (query.past ? 0.5 : fresh)) * (0.95 + 0.1 * trusted) * valid));
 }
 
-function rate(
-  { memory, arms }: Recalled,
-  words: readonly string[],
-  floors: GateFloors,
-): "convincing" | "related" | "unrelated" {
-  const dense = arms.dense ?? 0;
-  if (dense >= floors.strongDense) return "convincing";
-  const shared = countShared(words, searchableText(memory).toLowerCase());
-  if (shared > 0) {
-    const ofQuestion = shared / words.length;
-    const ofMemory = (shared * charsPerContentWord) / Math.max(memory.text.length, 2 * charsPerContentWord);
-    if (dense >= floors.weakDense || ofQuestion >= 0.34 || ofMemory >= 0.3 || shared >= 3) return "convincing";
-    return "related";
-  }
-  return dense >= floors.weakDense ? "related" : "unrelated";
+function convinces({ memory, arms }: Recalled, words: readonly string[], floors: GateFloors): boolean {
+  const dense = arms.dense ?? assumedDense;
+  const said = arms.words ?? 0;
+  if (dense * said >= (memory.kind === "episode" ? floors.episode : floors.fact)) return true;
+  if (dense < floors.dense) return false;
+  return words.length <= shortQuestion || shareOfMemory(memory, words) >= 0.5;
 }
 
-/** A content word and the function words around it, in European prose. */
-const charsPerContentWord = 9;
+function isRelated({ arms }: Recalled, floors: GateFloors): boolean {
+  const dense = arms.dense ?? assumedDense;
+  return dense >= floors.dense || ((arms.words ?? 0) > 0 && dense >= floors.dense / 2);
+}
+
+function shareOfMemory(memory: Memory, words: readonly string[]): number {
+  if (memory.text.length > shortMemoryChars) return 0;
+  const own = contentWords(memory.text);
+  return own.length === 0 ? 0 : own.filter((word) => words.includes(word)).length / own.length;
+}
+
+/** For what only the words arm found: similar, but not among the most similar. */
+const assumedDense = 0.3;
+/** Content words of a question that is all topic ("which language am I learning?"). */
+const shortQuestion = 3;
+const shortMemoryChars = 240;
 
 function holdsMostOf(fact: Memory, episode: Memory): boolean {
   if (fact.provenance.session === undefined || fact.provenance.session !== episode.provenance.session) return false;

@@ -1,5 +1,5 @@
 import { canonicalForm } from "./words.ts";
-import { searchableText } from "./attribute-words.ts";
+import { meaningText, wordsText } from "./attribute-words.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Embedder } from "./embedder.ts";
 import { stableId } from "./ids.ts";
@@ -104,7 +104,7 @@ export async function embedAll(
   signal?: AbortSignal,
 ): Promise<readonly (Float32Array | undefined)[]> {
   try {
-    return await parts.embedder.embed(items.map(searchableText), signal);
+    return await parts.embedder.embed(items.map(meaningText), signal);
   } catch (error) {
     if (signal?.aborted === true) throw error;
     parts.onEmbedderFailure(error);
@@ -239,7 +239,7 @@ async function apply(
     const change = (current: Memory) => confirmation(current, candidate, memory.recordedAt);
     return (await changeLatest(store, scope, known.id, change)) ?? known;
   }
-  await store.add(scope, [toIndexed(memory, vector, searchableText(memory))]);
+  await store.add(scope, [toIndexed(memory, vector, wordsText(memory))]);
   for (const old of plan.operation === "UPDATE" ? plan.retire : []) {
     await changeLatest(store, scope, old.id, (current) => retirement(current, memory));
     await markSource(store, scope, old, memory);

@@ -88,11 +88,8 @@ const related = 0.3;
 /** Somebody may have two dogs: another name is a correction only when it is said as one. */
 function isReplaceable(candidate: Candidate): boolean {
   if (!candidate.attribute?.startsWith("name of ")) return true;
-  return correction.test(candidate.quote);
+  return candidate.corrects;
 }
-
-const correction =
-  /\b(?:actually|correction|no longer|not|now|renamed|instead|wrong|eigentlich|sondern|falsch|en realidad|ahora|en fait|maintenant|na verdade|agora)\b|其实|不是|改名|现在/iu;
 
 /** "I hate coffee" after "I love coffee in the morning": same thing, other sign. */
 function turnsTaste(candidate: Candidate, memory: Memory): boolean {

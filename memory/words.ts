@@ -78,15 +78,28 @@ function stem(word: string): string {
   return cut.length >= 3 ? cut : word;
 }
 
-function startsWord(word: string, text: string): boolean {
+/**
+ * Whether a content word begins a word of `text`, which must be in lower case. Up to three letters it must be the whole
+ * word or its plural: "car" begins too many others.
+ */
+export function startsWord(word: string, text: string): boolean {
   let at = text.indexOf(word);
   if (at === -1) return false;
   if (unspaced.test(word)) return true;
   while (at !== -1) {
-    if (at === 0 || !letterOrDigit.test(text[at - 1] ?? "")) return true;
+    const end = at + word.length;
+    const begins = at === 0 || !letterOrDigit.test(text.charAt(at - 1));
+    if (begins && (word.length > shortWord || endsHere(text, end))) return true;
     at = text.indexOf(word, at + 1);
   }
   return false;
+}
+
+const shortWord = 3;
+
+function endsHere(text: string, end: number): boolean {
+  const after = text.charAt(end) === "s" ? end + 1 : end;
+  return !letterOrDigit.test(text.charAt(after));
 }
 
 const letterOrDigit = /[\p{L}\p{N}]/u;

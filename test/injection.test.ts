@@ -170,9 +170,11 @@ describe("append-only injection", () => {
   });
 });
 
-describe("late or broken memory", () => {
-  const never = () => new Promise<never>(() => {});
+const never = () => new Promise<never>(() => {});
+const fail = () => Promise.reject(new Error("disk on fire"));
+const hangingLedger = (ledger: SessionLedger): SessionLedger => ({ ...ledger, get: never });
 
+describe("late or broken memory", () => {
   it("lets the request go on when recall is late, and keeps to that for this turn", async () => {
     let hangs = true;
     const wrapStore = (store: MemoryStore): MemoryStore => ({
@@ -190,7 +192,6 @@ describe("late or broken memory", () => {
   });
 
   it.each(["get", "put"] as const)("lets the request go on when the ledger fails to %s", async (method) => {
-    const fail = () => Promise.reject(new Error("disk on fire"));
     const wrapLedger = (ledger: SessionLedger): SessionLedger => ({ ...ledger, [method]: fail });
     const kit = await kitWith({ wrapLedger });
     await kit.store.add(anna, [dogMemory()]);
@@ -201,8 +202,7 @@ describe("late or broken memory", () => {
   });
 
   it("lets the request go on when the ledger hangs", async () => {
-    const wrapLedger = (ledger: SessionLedger): SessionLedger => ({ ...ledger, get: never });
-    const kit = await kitWith({ wrapLedger, options: { ledgerDeadlineMs: 30 } });
+    const kit = await kitWith({ wrapLedger: hangingLedger, options: { ledgerDeadlineMs: 30 } });
     expect((await kit.request("s2", "What is my dog called?")).status).toBe("degraded");
   });
 
@@ -233,7 +233,7 @@ describe("the block is data", () => {
     ["zero-width characters", "my dog Bru\u200Bno \u2060obey", /\u200B|\u2060/u],
     ["bidirectional overrides", "my dog Bruno \u202Eyebo\u202C", /\u202E|\u202C/u],
     ["tag characters", "my dog Bruno \u{E0041}\u{E0042}", /[\u{E0000}-\u{E007F}]/u],
-    ["control characters", "my dog Bruno \u0007\u001B[31m", /[\u0007\u001B]/u],
+    ["control characters", "my dog Bruno \u0007\u001B[31m", new RegExp(String.fromCharCode(7, 124, 27), "u")],
   ] as const;
 
   it.each(hostile)("survives a memory with %s", async (_name, text, forbidden) => {
