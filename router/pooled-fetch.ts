@@ -25,7 +25,7 @@ export type PooledFetchOptions = {
   readonly closeTimeoutMs?: number;
 };
 
-export const pooledFetchDefaults = {
+const pooledFetchDefaults = {
   maxConnectionsPerOrigin: 512,
   maxWaitingPerOrigin: 2048,
   connectTimeoutMs: 10_000,
@@ -36,12 +36,12 @@ export const pooledFetchDefaults = {
 } as const satisfies Required<PooledFetchOptions>;
 
 /** Base URLs are configured, so there are few; a bound keeps a mistake from collecting pools. */
-export const maxOrigins = 256;
+const maxOrigins = 256;
 /** A whole answer, or the body of an error. */
-export const maxWholeBodyBytes = 64 * 1024 * 1024;
+const maxWholeBodyBytes = 64 * 1024 * 1024;
 /** What may still follow a stream's last event before its connection is given up instead of reused. */
-export const maxDrainBytes = 64 * 1024;
-export const maxDrainMs = 1000;
+const maxDrainBytes = 64 * 1024;
+const maxDrainMs = 1000;
 
 export function createPooledFetch(options: PooledFetchOptions = {}): PooledFetch {
   const bounds = { ...pooledFetchDefaults, ...options };
@@ -114,7 +114,6 @@ export function releaseBody(response: Response): void {
     bytes += chunk.length;
     if (bytes > maxDrainBytes) stream.destroy();
   });
-  stream.resume();
   return undefined;
 }
 

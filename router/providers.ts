@@ -5,8 +5,6 @@ import { createGeminiProvider } from "./providers/gemini.ts";
 import { compatibleHosts, createCompatibleProvider } from "./providers/openai-compatible.ts";
 import { createOpenAiProvider } from "./providers/openai.ts";
 
-export type { ProviderOptions } from "./provider-options.ts";
-
 export type CreateProvider = (options: ProviderOptions) => Provider;
 
 /**

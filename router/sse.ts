@@ -4,7 +4,7 @@ import { GatewayError } from "./errors.ts";
 export type SseEvent = { readonly event?: string; readonly data: string };
 
 /** No vendor sends an event near this size; one that does would otherwise fill our memory. */
-export const maxSseEventBytes = 16 * 1024 * 1024;
+const maxSseEventBytes = 16 * 1024 * 1024;
 
 const LF = 10;
 const CR = 13;

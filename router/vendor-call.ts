@@ -24,7 +24,7 @@ export type StreamDecoder = {
   end(): AnswerFrame | undefined;
 };
 
-export const maxTrailerMs = 2000;
+const maxTrailerMs = 2000;
 const maxErrorBodyBytes = 256 * 1024;
 
 /**

@@ -228,6 +228,27 @@ describe("a translation into Chat Completions", () => {
     expect(other.warnings).toHaveLength(1);
   });
 
+  it("lets no system message come between a call and its result", async () => {
+    const system = { role: "system", content: [{ type: "text", text: "Hurry." }] } as const;
+    const messages = [user("Hi"), call("a"), system, result("a", "x"), user("And?")];
+    const chat = await send({ ...translated, messages });
+    expect(objectsIn(chat.body["messages"]).map((message) => message["role"])).toEqual([
+      "user",
+      "assistant",
+      "tool",
+      "system",
+      "user",
+    ]);
+    const responses = await send({ ...translated, messages, reasoning: { summary: "auto" } });
+    expect(objectsIn(responses.body["input"]).map((item) => item["role"] ?? item["type"])).toEqual([
+      "user",
+      "function_call",
+      "function_call_output",
+      "system",
+      "user",
+    ]);
+  });
+
   it("puts memory ahead of the user's words and never on a turn of results", async () => {
     const messages = [user("Hi"), call("a"), result("a", "x"), { role: "user", content: [image] } as ChatMessage];
     const { body } = await send({

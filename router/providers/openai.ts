@@ -6,7 +6,7 @@ import { createOpenAiClient } from "./openai-client.ts";
 import { callChat, callResponses } from "./openai-dialects.ts";
 import { callEmbeddings } from "./openai-embeddings.ts";
 
-export const openAiBaseUrl = "https://api.openai.com/v1";
+const openAiBaseUrl = "https://api.openai.com/v1";
 
 /** OpenAI itself: Chat Completions, Responses and embeddings. */
 export function createOpenAiProvider(options: ProviderOptions): Provider {

@@ -12,7 +12,7 @@ export type ResponsesBody = Record<string, JsonValue | undefined>;
 type Gate = { readonly body: ResponsesBody; readonly model: Model; readonly warn: (warning: string) => void };
 
 /** The vendor refuses fewer. */
-export const minOutputTokens = 16;
+const minOutputTokens = 16;
 
 /** Brings a body to what this model accepts: each loss with a warning. Throws `GatewayError` (`unsupported`). */
 export function gateResponsesBody(gate: Gate): void {

@@ -14,8 +14,8 @@ export type Reply = {
   readonly headers?: Readonly<Record<string, string>>;
   /** Written one by one, each a TCP write of its own. An endless iterable is read only as fast as it is sent. */
   readonly chunks?: Iterable<string | Uint8Array>;
-  /** What happens after the chunks: the answer ends, the connection breaks, or it stays open with heartbeats. */
-  readonly after?: "end" | "break" | "heartbeats";
+  /** What happens after the chunks: the answer ends, at once or in a packet of its own, the connection breaks, or it stays open with heartbeats. */
+  readonly after?: "end" | "late-end" | "break" | "heartbeats";
   readonly heartbeat?: string;
 };
 
@@ -25,14 +25,19 @@ export type FakeVendor = {
   readonly received: Received[];
   reply: Reply | "nothing";
   connections: number;
+  /** Answers that were sent to their end, or given up. */
+  closed: number;
   /** Resolves when the client has gone away from an answer that was not over. */
   gone(): Promise<"gone">;
+  /** Resolves when so many answers are `closed`. */
+  answered(count: number): Promise<void>;
   /** Called when a request is here whole. */
   onRequest: () => void;
   stop(): Promise<void>;
 };
 
 const heartbeatMs = 20;
+const lateMs = 5;
 
 export async function startFakeVendor(): Promise<FakeVendor> {
   const goneWaiters: ((gone: "gone") => void)[] = [];
@@ -48,6 +53,7 @@ export async function startFakeVendor(): Promise<FakeVendor> {
         body: Buffer.concat(parts).toString("utf8"),
       });
       response.on("close", () => {
+        vendor.closed += 1;
         if (response.writableFinished) return;
         goneCount += 1;
         for (const resolve of goneWaiters.splice(0)) resolve("gone");
@@ -61,8 +67,12 @@ export async function startFakeVendor(): Promise<FakeVendor> {
     received: [],
     reply: "nothing",
     connections: 0,
+    closed: 0,
     onRequest: () => undefined,
     gone: () => (goneCount > 0 ? Promise.resolve("gone") : new Promise((resolve) => goneWaiters.push(resolve))),
+    answered: async (count) => {
+      while (vendor.closed < count) await new Promise((resolve) => setImmediate(resolve));
+    },
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -89,6 +99,9 @@ async function send(response: ServerResponse, reply: Reply): Promise<void> {
   switch (reply.after ?? "end") {
     case "end":
       response.end();
+      break;
+    case "late-end":
+      setTimeout(() => response.end(), lateMs);
       break;
     case "break":
       response.destroy();
