@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import OpenAI from "openai";
+import { GatewayError } from "../errors.ts";
 import type { ProviderOptions } from "../provider-options.ts";
 import { failureOf, vendorFetch } from "../vendor-call.ts";
 import { openAiErrors } from "./openai-errors.ts";
@@ -26,7 +27,7 @@ export function createOpenAiClient(
   const headers = requestHeaders(options);
   // By body, past the SDK: it would compose each signal with one of its own, which costs as much as the call.
   const signals = new WeakMap<object, AbortSignal>();
-  const sdk = new OpenAI({
+  const sdk = new LeanOpenAI({
     // A host on one's own machine has no key, and the SDK wants one; the header is ours anyway.
     apiKey: apiKey === "" ? "none" : apiKey,
     baseURL: baseUrl,
@@ -38,7 +39,7 @@ export function createOpenAiClient(
     organization: null,
     project: null,
     webhookSecret: null,
-    // The SDK adds what it finds in OPENAI_CUSTOM_HEADERS and twelve headers about this machine: none of them leave it.
+    // Ours and no others: the SDK would add what it finds in OPENAI_CUSTOM_HEADERS.
     fetch: (url, init) =>
       send(url, { method: "POST", body: init?.body ?? null, headers, signal: signalOf(init?.body) }),
   });
@@ -58,6 +59,21 @@ export function createOpenAiClient(
       }
     },
   };
+}
+
+/**
+ * The SDK with a request builder of our own, a hook it documents: its twelve headers about this machine would be replaced
+ * anyway, and building them is a third of what a call through it costs.
+ */
+class LeanOpenAI extends OpenAI {
+  readonly #headers = new Headers();
+
+  override buildRequest(...[options]: Parameters<OpenAI["buildRequest"]>): ReturnType<OpenAI["buildRequest"]> {
+    const { body } = options;
+    if (!(body instanceof Uint8Array)) throw new GatewayError("internal", "A vendor's request has no body.");
+    const request = { method: options.method, headers: this.#headers, body };
+    return Promise.resolve({ req: request, url: this.buildURL(options.path, undefined), timeout: this.timeout });
+  }
 }
 
 function requestHeaders(options: ProviderOptions & { readonly keyHeader: KeyHeader }): Record<string, string> {
