@@ -1,6 +1,6 @@
 import type { ChatEvent, FinishReason } from "../../../router/chat.ts";
 import type { GatewayError } from "../../../router/errors.ts";
-import type { JsonObject, JsonValue } from "../../../router/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../../router/json.ts";
 import type { AnswerFrame } from "../../../router/provider.ts";
 import { totalInputTokens, type Usage } from "../../../router/usage.ts";
 import type { AnswerInfo, StreamEncoder, WholeEncoder } from "../dialect.ts";
@@ -51,7 +51,6 @@ export function createWholeEncoder(info: AnswerInfo): WholeEncoder {
         model,
         choices: ordered.map(([index, choice]) => wholeChoice(index, choice)),
         ...(usage === undefined ? {} : { usage: toOpenAiUsage(usage) }),
-        system_fingerprint: null,
       });
     },
   };
@@ -149,8 +148,7 @@ class ChunkWriter implements StreamEncoder {
 
   push(frame: AnswerFrame): string {
     if (this.#info.passThrough && frame.raw !== undefined) {
-      const onlyUsage = frame.events.length > 0 && frame.events.every((event) => event.type === "usage");
-      return onlyUsage && !this.#info.request.includeUsage ? "" : `data: ${frame.raw}\n\n`;
+      return !this.#info.request.includeUsage && isUsageChunk(frame) ? "" : `data: ${frame.raw}\n\n`;
     }
     let text = "";
     for (const event of frame.events) text += this.#translate(event);
@@ -219,10 +217,17 @@ class ChunkWriter implements StreamEncoder {
   }
 
   #chunk(choices: readonly JsonObject[], counts: JsonObject | null = null): string {
-    this.#head ||= `{"id":${JSON.stringify(this.#id)},"object":"chat.completion.chunk","created":${this.#info.createdSeconds},"model":${JSON.stringify(this.#model)},"system_fingerprint":null,`;
+    this.#head ||= `{"id":${JSON.stringify(this.#id)},"object":"chat.completion.chunk","created":${this.#info.createdSeconds},"model":${JSON.stringify(this.#model)},`;
     const counted = this.#info.request.includeUsage ? `,"usage":${JSON.stringify(counts)}` : "";
     return `data: ${this.#head}"choices":${JSON.stringify(choices)}${counted}}\n\n`;
   }
+}
+
+/** The chunk that exists for its usage alone: without choices. The finish event may have waited for it too. */
+function isUsageChunk({ events, raw }: AnswerFrame): boolean {
+  if (raw === undefined || !events.some((event) => event.type === "usage")) return false;
+  const chunk: unknown = JSON.parse(raw);
+  return isJsonObject(chunk) && Array.isArray(chunk["choices"]) && chunk["choices"].length === 0;
 }
 
 function toFinishReason(reason: FinishReason): string {
