@@ -43,6 +43,6 @@ export function formatCost(cost: NanoUsd | null): string {
 }
 
 /** Text from configuration or a vendor, made fit for a header: anything else becomes `?`. */
-export function headerSafe(text: string): string {
+function headerSafe(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?");
 }
