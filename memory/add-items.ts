@@ -31,8 +31,8 @@ export type NewMemory = {
   readonly at?: Date;
 };
 
-export const maxItems = 1_000;
-export const maxItemChars = 20_000;
+const maxItems = 1_000;
+const maxItemChars = 20_000;
 
 /**
  * Adds memories in the order given. Facts, preferences and procedures are reconciled with what is known, one by one, as

@@ -4,7 +4,7 @@ import { contentWords } from "./words.ts";
  * What people say when they mean an attribute: "I moved to Lisbon" answers "where do I live?" without sharing a word
  * with it. Joins the words a memory is found by and compared with; never shown.
  */
-export function attributeWords(attribute: string | undefined): string {
+function attributeWords(attribute: string | undefined): string {
   const family = attribute?.split(" ")[0];
   return family === undefined ? "" : (spoken[family] ?? "");
 }

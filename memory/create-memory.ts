@@ -43,7 +43,7 @@ export type MemoryOptions = {
 };
 
 /** For metrics and the audit trail. Called synchronously; must not throw. */
-export type MemoryObserver = {
+type MemoryObserver = {
   readonly prepared?: (prepared: Prepared, owner: Owner) => void;
   readonly decision?: (decision: Decision) => void;
   readonly extraction?: (extraction: { by: string; candidates: number; unusable: boolean }) => void;
@@ -66,7 +66,7 @@ export type MemoryParts = {
   readonly options?: MemoryOptions;
 };
 
-export type SearchOptions = {
+type SearchOptions = {
   /** Default 10, at most 200. */
   readonly limit?: number;
   readonly kinds?: readonly MemoryKind[];
@@ -177,7 +177,7 @@ const defaults = {
   ledgerDeadlineMs: 250,
   recallTokens: 1_500,
   coreTokens: 400,
-  floors: { episode: 0.12, fact: 0.06, dense: 0.5 },
+  floors: { episode: 0.1, fact: 0.06, dense: 0.45 },
   concurrency: 4,
   leaseMs: 120_000,
   pollMs: 500,
@@ -263,5 +263,3 @@ function weight(memory: Memory): number {
 function jobFields(job: Job | undefined): object {
   return job === undefined ? {} : { job: job.id, attempts: job.attempts };
 }
-
-export type { AnsweredTurn, AskModel, Conversation, Decision, MemoryEdit, NewMemory, Prepared, Recalled };

@@ -62,7 +62,7 @@ type Found = { readonly memory: Memory; ranks: number; dense?: number; sparse?: 
 
 /** The share of the question's words that each memory says itself, rare words counting more than common ones. */
 function overlapOf(pool: readonly Found[], words: readonly string[]): readonly number[] {
-  const texts = pool.map(({ memory }) => `${memory.speaker ?? ""} ${wordsText(memory)}`.toLowerCase());
+  const texts = pool.map(({ memory }) => formsOf(memory).words);
   const sums = texts.map(() => 0);
   let total = 0;
   for (const word of words) {
@@ -87,9 +87,9 @@ export type GateFloors = {
 
 /**
  * Leaves out what only happens to be nearest. Neither meaning nor words convince alone: long prompts are similar to
- * everything, and any two texts share a word. Their product does; measured on recorded conversations it lets 97 % of
- * the questions about them through, and 8 % of unrelated prompts. Once something convinces, what is related follows it.
- * An empty answer means that memory has nothing to say, and nothing is injected.
+ * everything, and any two texts share a word. Their product does. Measured over five recorded conversations it lets 98 %
+ * of the questions about them through, and 10 % of unrelated prompts; 2 % of these over a handful of facts. Once
+ * something convinces, what is related follows it. Empty means that memory has nothing to say: nothing is injected.
  */
 export function gate(
   candidates: readonly Recalled[],
@@ -109,7 +109,7 @@ export function gate(
 export function withoutRepeats(candidates: readonly Recalled[]): readonly Recalled[] {
   const forms = new Map<string, Recalled>();
   for (const candidate of candidates) {
-    const form = canonicalForm(candidate.memory.text);
+    const form = formsOf(candidate.memory).canonical;
     const kept = forms.get(form);
     if (kept === undefined || (kept.memory.kind === "episode" && candidate.memory.kind !== "episode")) {
       forms.set(form, candidate);
@@ -141,8 +141,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 /** 0.9 to 1.1: freshness and confidence weigh 5 % each way; what has stopped being true loses up to 5 % more. */
 function boost(memory: Memory, query: FuseQuery): number {
-  const seen = Date.parse(memory.confirmedAt ?? memory.recordedAt);
-  const ageDays = Math.max(0, (query.now.getTime() - seen) / dayMs);
+  const ageDays = Math.max(0, (query.now.getTime() - formsOf(memory).seenMs) / dayMs);
   const fresh = 0.5 ** (ageDays / halfLifeDays[memory.kind]);
   const trusted = memory.kind === "episode" ? 0.5 : memory.confidence * (0.5 + fresh / 2);
   const over = memory.validTo !== undefined && Date.parse(memory.validTo) < query.now.getTime();
@@ -161,6 +160,21 @@ function convinces({ memory, arms }: Recalled, words: readonly string[], floors:
 function isRelated({ arms }: Recalled, floors: GateFloors): boolean {
   const dense = arms.dense ?? assumedDense;
   return dense >= floors.dense || ((arms.words ?? 0) > 0 && dense >= floors.dense / 2);
+}
+
+type Forms = { readonly words: string; readonly canonical: string; readonly seenMs: number };
+
+/** Stores hand out the same objects again and again, and these forms cost more than the rest of a recall. */
+const knownForms = new WeakMap<Memory, Forms>();
+
+function formsOf(memory: Memory): Forms {
+  const known = knownForms.get(memory);
+  if (known !== undefined) return known;
+  const words = `${memory.speaker ?? ""} ${wordsText(memory)}`.toLowerCase();
+  const seenMs = Date.parse(memory.confirmedAt ?? memory.recordedAt);
+  const forms = { words, canonical: canonicalForm(memory.text), seenMs };
+  knownForms.set(memory, forms);
+  return forms;
 }
 
 function shareOfMemory(memory: Memory, words: readonly string[]): number {

@@ -107,7 +107,7 @@ function spokenTurns(turns: readonly Turn[]): readonly Spoken[] {
   return spoken;
 }
 
-export function turnKey(key: string, ordinal: number): string {
+function turnKey(key: string, ordinal: number): string {
   return `${key}#${ordinal}`;
 }
 

@@ -54,7 +54,7 @@ export async function recall(
   ]);
   const fused = fuse(withinScope(arms, request.scope), { words, now: request.now, past });
   const known = new Set(profile.map(({ memory }) => memory.id));
-  const relevant = gate(fused, words, request.floors).filter(({ memory }) => !known.has(memory.id));
+  const relevant = gate(fused.filter(wasTrue), words, request.floors).filter(({ memory }) => !known.has(memory.id));
   const current = await withSuccessors(parts.store, request.scope, [...profile, ...relevant]);
   const fresh = withoutRepeats(current).filter(({ memory }) => !request.isShown(memory));
   const chosen = fillBudget(await withNeighbours(parts.store, request, fresh), request.budgetTokens);
@@ -144,6 +144,11 @@ function cut(text: string): string {
   const prose = text.length > maxQuestionChars / 2 ? text.replaceAll(/```[\s\S]*?(?:```|$)/gu, " ") : text;
   if (prose.length <= maxQuestionChars) return prose.trim();
   return `${prose.slice(0, maxQuestionChars / 2)}\n${prose.slice(-maxQuestionChars / 2)}`.trim();
+}
+
+/** A superseded fact was true once; an answer that was given again never counted. */
+function wasTrue({ memory }: Recalled): boolean {
+  return memory.kind !== "episode" || memory.status !== "superseded" || memory.validTo !== undefined;
 }
 
 async function listKnown(store: MemoryStore, request: RecallRequest): Promise<readonly Recalled[]> {

@@ -37,7 +37,7 @@ export type RememberParts = LearnParts & {
   readonly onAskFailure: (error: unknown, trace: string) => void;
 };
 
-export const rememberKind = "turn";
+const rememberKind = "turn";
 
 /**
  * The job for a turn, with secrets and harness text taken out before it touches a disk. `undefined` when nothing of the

@@ -4,7 +4,7 @@
  */
 export type Redacted = { readonly text: string; readonly found: readonly SecretKind[] };
 
-export type SecretKind = "api key" | "private key" | "card number" | "bank account" | "password" | "national id";
+type SecretKind = "api key" | "private key" | "card number" | "bank account" | "password" | "national id";
 
 /** The text with every secret replaced by `[redacted: …]`. The same text when there is none. */
 export function redactSecrets(text: string): Redacted {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { AskModel } from "../memory/create-memory.ts";
+import type { AskModel } from "../memory/extract.ts";
 import { QueueFullError } from "../memory/job-queue.ts";
 import { toJob } from "../memory/remember.ts";
 import { anna, createKit, userTurn } from "./support/memory-kit.ts";

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { createMemory } from "../../memory/create-memory.ts";
-import type { AskModel, Decision, MemoryService, Prepared } from "../../memory/create-memory.ts";
-import type { MemoryOptions } from "../../memory/create-memory.ts";
+import type { MemoryOptions, MemoryService } from "../../memory/create-memory.ts";
+import type { AskModel } from "../../memory/extract.ts";
+import type { Prepared } from "../../memory/inject.ts";
+import type { Decision } from "../../memory/learn.ts";
 import type { Embedder } from "../../memory/embedder.ts";
 import type { SessionLedger } from "../../memory/ledger.ts";
 import type { JobQueue } from "../../memory/job-queue.ts";
