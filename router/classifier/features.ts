@@ -64,6 +64,8 @@ const shapeSalt = 0x165667b1;
 const fnvOffset = 0x811c9dc5;
 const fnvPrime = 0x01000193;
 const openingWords = 4;
+/** Pairs seldom recur: they may add to what the words say, not drown it. */
+const pairShare = 0.5;
 const longestCharGramWord = 24;
 
 // A slot counts once per call. Stamping it with the call's number needs no clearing between calls.
@@ -90,40 +92,53 @@ function lastStart(text: string, split: number): number {
 }
 
 function addZone(text: string, start: number, end: number, zone: Zone, into: Features): void {
-  const first = into.count;
+  const firstWord = into.count;
   addWords(text, start, end, zone, into);
-  scale(into, first, zone.wordWeight);
+  scale(into, firstWord, zone.wordWeight);
+  const firstPair = into.count;
+  addPairs(text, start, end, zone, into);
+  scale(into, firstPair, zone.wordWeight * pairShare);
   if (zone.charWeight === 0) return;
   const firstChars = into.count;
   addCharGrams(text, start, end, zone, into);
   scale(into, firstChars, zone.charWeight);
 }
 
-/** Words, pairs and (for scripts without spaces) triples of characters; symbols count as words of one character. */
+/** Symbols count as words of one character, and so do characters of scripts that are written without spaces. */
 function addWords(text: string, start: number, end: number, zone: Zone, into: Features): void {
+  for (let at = start; at < end; at = wordEnd(text, at, end)) {
+    if (charKind(text.charCodeAt(at)) !== spaceKind) add(into, wordHash(text, at, end) ^ zone.salt);
+  }
+}
+
+/** Neighbouring words, triples where a word is one character, and what stands at the zone's beginning. */
+function addPairs(text: string, start: number, end: number, zone: Zone, into: Features): void {
   let previous = 0;
   let beforePrevious = 0;
   let position = 0;
-  let at = start;
-  while (at < end) {
+  for (let at = start; at < end; at = wordEnd(text, at, end)) {
     const kind = charKind(text.charCodeAt(at));
-    if (kind === spaceKind) {
-      at += 1;
-      continue;
-    }
-    const stop = kind === letterKind || kind === digitKind ? runEnd(text, at, end, kind) : at + 1;
-    const word = kind === digitKind ? fnvOffset ^ Math.min(stop - at, 5) : hashOf(text, at, stop);
-    add(into, word ^ zone.salt);
+    if (kind === spaceKind) continue;
+    const word = wordHash(text, at, end);
     if (previous !== 0) add(into, mix(previous, word) ^ pairSalt ^ zone.salt);
-    if (beforePrevious !== 0 && (kind === wideKind || zone.opening)) {
+    if (beforePrevious !== 0 && kind === wideKind)
       add(into, mix(mix(beforePrevious, previous), word) ^ tripleSalt ^ zone.salt);
-    }
     if (zone.opening && position < openingWords) add(into, mix(word, position) ^ openingSalt ^ zone.salt);
     beforePrevious = previous;
     previous = word;
     position += 1;
-    at = stop;
   }
+}
+
+function wordEnd(text: string, at: number, end: number): number {
+  const kind = charKind(text.charCodeAt(at));
+  return kind === letterKind || kind === digitKind ? runEnd(text, at, end, kind) : at + 1;
+}
+
+/** Numbers are alike when they have as many digits. */
+function wordHash(text: string, at: number, end: number): number {
+  const stop = wordEnd(text, at, end);
+  return charKind(text.charCodeAt(at)) === digitKind ? fnvOffset ^ Math.min(stop - at, 5) : hashOf(text, at, stop);
 }
 
 /** Pieces of 3 to 5 characters inside words, with the word's edges marked: they carry inflected and unseen words. */

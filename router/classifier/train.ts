@@ -18,6 +18,8 @@ const featureDropout = 0.25;
 const labelSmoothing = 0.06;
 const templateWeight = 0.5;
 const folds = 5;
+const gainSmoothing = 2;
+const leastGain = 0.1;
 
 /** How often people ask for what; examples are weighted towards it, so that the bias learns the world and not the author's diligence. */
 const priors: readonly number[] = [0.31, 0.25, 0.09, 0.08, 0.04, 0.04, 0.04, 0.13, 0.04];
@@ -63,12 +65,45 @@ function toSamples(examples: readonly Example[]): Sample[] {
   });
 }
 
+/**
+ * How much a slot's presence tells about the class (divergence of the classes seen with it from the classes at large).
+ * Values are scaled by it before training and the weights after, so serving does not know of it. Words that are
+ * everywhere stay small, words seen once are not trusted much.
+ */
+function informativeness(samples: readonly Sample[]): Float32Array {
+  const classes = wordClasses.length;
+  const counts = new Float32Array(slotCount * classes);
+  const shares = new Float32Array(classes);
+  let total = 0;
+  for (const { slots, label, weight } of samples) {
+    total += weight;
+    shares[label] = (shares[label] ?? 0) + weight;
+    for (const slot of slots) counts[slot * classes + label] = (counts[slot * classes + label] ?? 0) + weight;
+  }
+  return Float32Array.from({ length: slotCount }, (_, slot) => {
+    const seen = counts.subarray(slot * classes, (slot + 1) * classes);
+    const count = seen.reduce((sum, weight) => sum + weight, 0);
+    let divergence = 0;
+    for (let label = 0; label < classes; label += 1) {
+      const share = (shares[label] ?? 0) / total;
+      const smoothed = ((seen[label] ?? 0) + gainSmoothing * share) / (count + gainSmoothing);
+      divergence += smoothed * Math.log(smoothed / share);
+    }
+    return Math.sqrt(leastGain + divergence);
+  });
+}
+
 function weightedCount(examples: readonly Example[]): number {
   return examples.reduce((sum, example) => sum + (example.handWritten ? 1 : templateWeight), 0);
 }
 
 /** Multinomial logistic regression for the classes and another for the difficulties, by AdaGrad with weight decay. */
-function train(samples: readonly Sample[]): Weights {
+function train(unscaled: readonly Sample[]): Weights {
+  const gains = informativeness(unscaled);
+  const samples = unscaled.map((sample) => ({
+    ...sample,
+    values: sample.values.map((value, at) => value * (gains[sample.slots[at] ?? 0] ?? 1)),
+  }));
   const random = createRandom(seed + 1);
   const weights = new Float32Array(slotCount * outputCount);
   const bias = new Float32Array(outputCount);
@@ -84,6 +119,8 @@ function train(samples: readonly Sample[]): Weights {
     }
     for (let at = 0; at < weights.length; at += 1) weights[at] = (weights[at] ?? 0) * (1 - decay);
   }
+  for (let at = 0; at < weights.length; at += 1)
+    weights[at] = (weights[at] ?? 0) * (gains[Math.floor(at / outputCount)] ?? 1);
   return { weights, bias };
 }
 
