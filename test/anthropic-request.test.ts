@@ -728,6 +728,22 @@ describe("a Messages body passed through to Anthropic", () => {
     expect(pass({ raw: bound }).body).not.toHaveProperty("thinking");
   });
 
+  it("leaves out thinking that another vendor thought and nobody signed (64)", () => {
+    const foreign = { type: "thinking", thinking: "hm", signature: "" };
+    const own = { type: "thinking", thinking: "", signature: "s" };
+    const turns = [
+      { role: "user", content: "a" },
+      { role: "assistant", content: [foreign, { type: "text", text: "b" }] },
+      { role: "assistant", content: [foreign] },
+      { role: "assistant", content: [own, { type: "text", text: "c" }] },
+    ];
+    expect(messagesOf(pass({ raw: { ...raw, messages: turns } }).body).map(({ content }) => content)).toEqual([
+      [],
+      [{ type: "text", text: "b" }],
+      [own, { type: "text", text: "c" }],
+    ]);
+  });
+
   it("passes on betas of messages and names those it keeps back (39)", () => {
     const { betas, warnings } = pass({
       dialectHeaders: {

@@ -13,7 +13,7 @@ import { anthropicToolNames } from "./tools.ts";
  */
 export function toPassThrough(call: Pick<ProviderCall, "request" | "model" | "warn">): MessagesRequest {
   const { request, model } = call;
-  const messages = withInjections(call);
+  const messages = withoutForeignThinking(withInjections(call));
   const guard = request.injections.size > 0 && bindsThinking(model.id) && holdsThinking(messages);
   const thinking = guard ? guardedThinking(request.raw["thinking"]) : undefined;
   return {
@@ -49,6 +49,25 @@ function withBlock(content: JsonValue | undefined, block: string): JsonValue {
   const parts: readonly JsonValue[] = content;
   const place = parts.findLastIndex((part) => isJsonObject(part) && part["type"] === "tool_result") + 1;
   return [...parts.slice(0, place), { type: "text", text: block }, ...parts.slice(place)];
+}
+
+/**
+ * Thinking without a signature is what we gave this client from another vendor, which has no such block. Anthropic would
+ * refuse the whole request for it. A turn that held nothing else is left out.
+ */
+function withoutForeignThinking(messages: JsonValue): JsonValue {
+  if (!Array.isArray(messages)) return messages;
+  return messages.flatMap((message: JsonValue): JsonValue[] => {
+    if (!isJsonObject(message) || !Array.isArray(message["content"])) return [message];
+    const { content } = message;
+    if (message["role"] !== "assistant" || !content.some(isForeignThinking)) return [message];
+    const kept = content.filter((block: JsonValue) => !isForeignThinking(block));
+    return kept.length === 0 ? [] : [{ ...message, content: kept }];
+  });
+}
+
+function isForeignThinking(block: JsonValue): boolean {
+  return isJsonObject(block) && block["type"] === "thinking" && (block["signature"] ?? "") === "";
 }
 
 function holdsThinking(messages: JsonValue): boolean {
