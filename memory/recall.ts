@@ -5,7 +5,7 @@ import type { Memory, Scope, Turn } from "./memory.ts";
 import type { MemoryFilter, MemoryStore, SearchArms } from "./memory-store.ts";
 import { maxLineChars, lineOverheadTokens } from "./render.ts";
 import { stripHarness } from "./sanitize.ts";
-import { contentWords, estimateTokens } from "./words.ts";
+import { canonicalForm, contentWords, estimateTokens } from "./words.ts";
 
 export type RecallParts = {
   readonly store: MemoryStore;
@@ -56,9 +56,15 @@ export async function recall(
   const known = new Set(profile.map(({ memory }) => memory.id));
   const relevant = gate(fused.filter(wasTrue), words, request.floors).filter(({ memory }) => !known.has(memory.id));
   const current = await withSuccessors(parts.store, request.scope, [...profile, ...relevant]);
-  const fresh = withoutRepeats(current).filter(({ memory }) => !request.isShown(memory));
+  const asked = canonicalForm(request.question);
+  const fresh = withoutRepeats(current).filter(({ memory }) => !request.isShown(memory) && !repeats(memory, asked));
   const chosen = fillBudget(await withNeighbours(parts.store, request, fresh), request.budgetTokens);
   return chosen.toSorted(inOrderOfTime);
+}
+
+/** The same question, asked before, is no answer to it. */
+function repeats(memory: Memory, asked: string): boolean {
+  return memory.kind === "episode" && canonicalForm(memory.text) === asked;
 }
 
 /** Both arms for a text; the dense one is empty when the embedder fails, because half a search beats none. */

@@ -10,10 +10,10 @@ import type { Job, NewJob } from "./job-queue.ts";
 import { embedAll, learn, learnedKinds, toIndexed } from "./learn.ts";
 import type { LearnParts } from "./learn.ts";
 import type { SessionLedger } from "./ledger.ts";
-import type { Memory, Scope, Turn } from "./memory.ts";
+import type { Memory, MemoryStatus, Scope, Turn } from "./memory.ts";
 import { maxTurnChars, stripHarness, withoutInvisible } from "./sanitize.ts";
 import { redactSecrets } from "./secrets.ts";
-import { contentWords } from "./words.ts";
+import { contentWords, countShared } from "./words.ts";
 
 /** A turn that a model has answered. */
 export type AnsweredTurn = {
@@ -27,6 +27,8 @@ export type AnsweredTurn = {
   readonly before: readonly Turn[];
   /** What the client was sent; empty when the model only called tools. */
   readonly answer: string;
+  /** The memory block this turn carried: an answer that only repeats it is no news. */
+  readonly given?: string;
   readonly at: Date;
 };
 
@@ -65,6 +67,7 @@ export function toJob(turn: AnsweredTurn): NewJob | undefined {
       .slice(-contextTurns)
       .map(({ role, text: said }) => ({ role, text: cleaned(said).slice(-maxContextChars) })),
     answer,
+    echoes: echoes(answer, `${turn.given ?? ""} ${text}`, turn.given),
     at: turn.at.toISOString(),
   };
   return {
@@ -102,6 +105,8 @@ type Payload = {
   readonly text: string;
   readonly before: readonly { readonly role: string; readonly text: string }[];
   readonly answer: string;
+  /** The answer repeats what memory had just told the model. Absent in jobs of earlier versions. */
+  readonly echoes?: boolean;
   readonly at: string;
 };
 
@@ -121,6 +126,19 @@ const knownForExtraction = 12;
 
 function cleaned(text: string): string {
   return redactSecrets(withoutInvisible(stripHarness(text))).text.slice(0, maxTurnChars);
+}
+
+/** From this share of an answer's words on, memory and the question have said it all already. */
+const echoShare = 0.7;
+
+/**
+ * Whether an answer says back what memory gave. Such an answer is kept as it was said, but archived: recalled, it would
+ * outlive the fact it repeats, and each recall would breed another one.
+ */
+function echoes(answer: string, known: string, given: string | undefined): boolean {
+  if (given === undefined || given === "") return false;
+  const words = contentWords(answer);
+  return words.length > 0 && countShared(words, known.toLowerCase()) >= echoShare * words.length;
 }
 
 function parsePayload(text: string): Payload {
@@ -174,7 +192,7 @@ async function storeEpisodes(
     payload.answer,
     "assistant",
     place,
-    { position: afterUser, turn },
+    { position: afterUser, turn, ...(payload.echoes === true ? { status: "archived" } : {}) },
     payload.model,
   );
   const [before] = payload.before.toReversed();
@@ -201,12 +219,14 @@ async function placed(
   text: string,
   role: "user" | "assistant",
   place: Place,
-  at: { readonly position: number; readonly turn: number },
+  at: { readonly position: number; readonly turn: number; readonly status?: MemoryStatus },
   model?: string,
 ): Promise<{ readonly memories: readonly Memory[]; readonly isNew: boolean }> {
   if (contentWords(text, 1).length === 0) return { memories: [], isNew: role === "user" };
   const utterance = { ...place, role, text, ...(model === undefined ? {} : { model }) };
-  const fresh = toEpisodes(utterance, at.position, at.turn);
+  const { status } = at;
+  const episodes = toEpisodes(utterance, at.position, at.turn);
+  const fresh = status === undefined ? episodes : episodes.map((memory) => Object.assign(memory, { status }));
   const stored = new Map(
     (
       await parts.store.get(

@@ -16,9 +16,11 @@ import { type Caller, headerText, userOf } from "../identity.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Trace, Traces } from "../traces.ts";
+import { createStateCapture, type StateCapture } from "./answer-states.ts";
+import type { CarriedState, StatePlace } from "./carried-state.ts";
 import { answerKey, lastUserTurn, toTurns } from "./conversation.ts";
 import { type MemoryMode, memoryModeOf } from "./memory-mode.ts";
-import { createMeter, type Metered } from "./meter.ts";
+import { createMeter, type Meter, type Metered } from "./meter.ts";
 import { sendStream, sendWhole } from "./respond.ts";
 import { answerHeaders, formatCost } from "./response-headers.ts";
 import { nameSession, openingKey, type SessionName } from "./session.ts";
@@ -29,6 +31,8 @@ export type ChatParts = {
   readonly memory: MemoryService | undefined;
   /** Remembers which session a conversation's opening belongs to. */
   readonly openings: Openings;
+  /** Keeps what clients cannot carry from one turn to the next. */
+  readonly carriedState: CarriedState;
   readonly metrics: Metrics;
   readonly traces: Traces;
   readonly log: Logger;
@@ -109,19 +113,24 @@ async function serve(
   if (user !== undefined) life.user = user;
   const mode = memoryModeOf(http.headers, user);
   const turns = toTurns(parsed);
-  const session = await findSession(parts, life, nameSession(parsed, turns, http.headers, life.trace), mode);
+  const named = nameSession(parsed, turns, http.headers, life.trace);
+  const session = await findSession(parts, life, named, mode);
   life.session = session.id;
   const plan = parts.router.plan(parsed, routeContext(parts, life, http, turns, mode));
   life.plan = plan;
-  const prepared = await recall(parts, life, session.id, turns, mode, signal);
+  const statePlace = { caller: life.caller, user, session: named, turns, trace: life.trace };
+  const [prepared, whole] = await Promise.all([
+    recall(parts, life, session.id, turns, mode, signal),
+    parts.carriedState.restore(statePlace, parsed),
+  ]);
   life.prepared = prepared;
-  const injected = prepared.injections.size === 0 ? parsed : { ...parsed, injections: prepared.injections };
+  const injected = prepared.injections.size === 0 ? whole : { ...whole, injections: prepared.injections };
   const execution = await parts.router.execute(plan, injected, signal);
   life.execution = execution;
   life.warnings = [...execution.warnings, ...unknownFieldWarnings(parsed, execution)];
   const headers = answerHeaders(life.trace, plan, execution, memoryHeader(prepared), life.warnings);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  return deliver(dialect, parts, life, { response, turns, mode, session, signal });
+  return deliver(dialect, parts, life, { response, turns, mode, session, statePlace, signal });
 }
 
 type Rest = {
@@ -129,6 +138,7 @@ type Rest = {
   readonly turns: readonly Turn[];
   readonly mode: MemoryMode;
   readonly session: SessionName;
+  readonly statePlace: StatePlace;
   readonly signal: AbortSignal;
 };
 
@@ -137,6 +147,9 @@ async function deliver(dialect: Dialect, parts: ChatParts, life: Life, rest: Res
   if (request === undefined || plan === undefined || execution === undefined)
     throw new GatewayError("internal", "Delivered before it was executed.");
   const meter = createMeter();
+  const passThrough = execution.answer.protocol === dialect.protocol;
+  // A client that speaks the vendor's own protocol carries everything itself.
+  const states = passThrough ? undefined : createStateCapture();
   const estimate = plan.candidates.find((candidate) => candidate.model === execution.model)?.estimate;
   const close = () => {
     life.metered = meter.result(estimate?.inputTokens ?? 0);
@@ -150,14 +163,14 @@ async function deliver(dialect: Dialect, parts: ChatParts, life: Life, rest: Res
       trace: life.trace,
       modelId: execution.model.id,
       createdSeconds: Math.floor(life.at.getTime() / 1000),
-      passThrough: execution.answer.protocol === dialect.protocol,
+      passThrough,
     },
     answer: execution.answer,
-    meter,
+    meter: states === undefined ? meter : withCapture(meter, states),
     signal: rest.signal,
     beforeLastByte: async () => {
       close();
-      await remember(parts, life, rest);
+      await Promise.all([remember(parts, life, rest), keepStates(parts, life, rest, states)]);
     },
     lateHeaders: () => ({ "x-throughline-cost-usd": formatCost(life.cost ?? null) }),
   };
@@ -234,6 +247,7 @@ async function remember(parts: ChatParts, life: Life, rest: Rest): Promise<void>
   const spoken = rest.turns.findLast((turn) => turn.role === "user" && !turn.carriesToolResults);
   if (spoken === undefined) return;
   const owner = { tenant: life.caller.tenant, user };
+  const given = life.prepared?.injections.get(spoken.index);
   const reply = answerKey(metered.text, metered.toolCalls);
   try {
     await parts.memory.remember({
@@ -244,6 +258,7 @@ async function remember(parts: ChatParts, life: Life, rest: Rest): Promise<void>
       user: spoken,
       before: rest.turns.slice(Math.max(0, spoken.index - 6), spoken.index),
       answer: metered.text,
+      ...(given === undefined ? {} : { given }),
       at: life.at,
     });
     life.remembered = true;
@@ -255,6 +270,28 @@ async function remember(parts: ChatParts, life: Life, rest: Rest): Promise<void>
     life.warnings.push("memory: this turn was not remembered");
     parts.log.error({ error, trace: life.trace }, "turn not remembered");
   }
+}
+
+function withCapture(meter: Meter, states: StateCapture): Meter {
+  return {
+    ...meter,
+    push(frame) {
+      meter.push(frame);
+      states.push(frame);
+    },
+  };
+}
+
+async function keepStates(
+  parts: ChatParts,
+  life: Life,
+  { statePlace }: Rest,
+  capture: StateCapture | undefined,
+): Promise<void> {
+  const states = capture?.result();
+  if (states === undefined || life.metered === undefined) return;
+  const warning = await parts.carriedState.keep(statePlace, states, life.metered);
+  if (warning !== undefined) life.warnings.push(warning);
 }
 
 /** Fields only the client's own dialect knows, when another protocol answered: named, never silently dropped. */
