@@ -16,11 +16,14 @@ import { createPooledFetch } from "../router/pooled-fetch.ts";
 import { createAskModel } from "./ask-model.ts";
 import { type ConnectedProviders, connectProviders } from "./connect-providers.ts";
 import { createApp } from "./create-app.ts";
+import { createCarriedState } from "./chat/carried-state.ts";
 import { createAuthenticator } from "./identity.ts";
+import { createEraseUser } from "./erase-user.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createOpenings } from "./openings.ts";
 import { createRoutes } from "./routes.ts";
+import { createSqliteVendorStates } from "./state/sqlite-vendor-states.ts";
 import { createTraces } from "./traces.ts";
 
 /** A whole gateway in one process. `close` drains: requests in flight finish, queued memory writes stay in the file. */
@@ -74,6 +77,8 @@ export async function createGateway(config: Config): Promise<Gateway> {
       store: store.memories,
       queue: store.queue,
       openings: createOpenings(store.ledger),
+      carriedState: createCarriedState(store.vendorStates, log),
+      eraseUser: createEraseUser({ ...store, memory, store: store.memories }),
       metrics,
       traces: createTraces(keptTraces),
       log,
@@ -114,7 +119,7 @@ const upkeepEveryMs = 24 * 60 * 60 * 1000;
 /** Once at the start and then daily: vectors of an earlier embedder are renewed, forgotten sessions dropped. */
 function startUpkeep(store: OpenStore, log: Logger): () => void {
   const stop = new AbortController();
-  const { memories, embedder, ledger } = store;
+  const { memories, embedder, ledger, vendorStates } = store;
   async function upkeep(): Promise<void> {
     try {
       const renewed = await memories.reindex(
@@ -125,7 +130,7 @@ function startUpkeep(store: OpenStore, log: Logger): () => void {
           ),
         { signal: stop.signal },
       );
-      const sessions = await ledger.prune();
+      const sessions = (await ledger.prune()) + (await vendorStates.prune());
       if (renewed + sessions > 0) log.info({ renewed, sessions }, "upkeep");
     } catch (error) {
       if (!stop.signal.aborted) log.error({ error }, "upkeep failed; it is tried again tomorrow");
@@ -148,11 +153,13 @@ async function openStore(config: Config) {
   const memories = createSqliteStore(database, { dimensions: embedder.dimensions, embedderId: embedder.id });
   const queue = createSqliteQueue(database, { maxJobs: maxQueuedJobs, maxAttempts: maxJobAttempts, clock: Date.now });
   const ledger = createSqliteLedger(database, { clock: Date.now });
+  const vendorStates = createSqliteVendorStates(database, { clock: Date.now });
   return {
     embedder,
     memories,
     queue,
     ledger,
+    vendorStates,
     async close() {
       await queue.close();
       await memories.close();

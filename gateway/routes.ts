@@ -3,10 +3,12 @@ import type { MemoryService } from "../memory/create-memory.ts";
 import type { JobQueue } from "../memory/job-queue.ts";
 import type { MemoryStore } from "../memory/memory-store.ts";
 import type { OwnedRouter } from "../router/create-router.ts";
+import type { CarriedState } from "./chat/carried-state.ts";
 import { createChatHandler, type Openings } from "./chat/handle-chat.ts";
 import type { Route } from "./create-app.ts";
 import { anthropicMessages } from "./dialects/anthropic-messages/dialect.ts";
 import { openAiChat } from "./dialects/openai-chat/dialect.ts";
+import type { EraseUser } from "./erase-user.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { createExplainRoute } from "./routes/explain-route.ts";
@@ -24,6 +26,8 @@ export type RouteParts = {
   readonly store: MemoryStore;
   readonly queue: JobQueue;
   readonly openings: Openings;
+  readonly carriedState: CarriedState;
+  readonly eraseUser: EraseUser;
   readonly metrics: Metrics;
   readonly traces: Traces;
   readonly log: Logger;
@@ -52,7 +56,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
     { method: "post", path: "/v1/route", handle: createExplainRoute(openAiChat, router, memoryTokens) },
     { method: "get", path: "/v1/models", handle: createListModels(router) },
     { method: "get", path: "/v1/models/*id", handle: createGetModel(router) },
-    ...createMemoryRoutes(memory, parts.clock),
+    ...createMemoryRoutes(memory, parts.clock, parts.eraseUser),
     { method: "get", path: "/v1/memory-jobs", handle: createMemoryJobsRoute(parts.queue) },
     { method: "get", path: "/v1/traces/:id", handle: createTraceRoute(traces) },
     { method: "get", path: "/healthz", handle: liveness, open: true },

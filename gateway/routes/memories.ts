@@ -14,6 +14,7 @@ import {
   readObject,
   readString,
 } from "../dialects/read.ts";
+import type { EraseUser } from "../erase-user.ts";
 import { callerOf, type GatewayRequest, type GatewayResponse, type Handler } from "../handler.ts";
 import { checkName, userOf } from "../identity.ts";
 import { optionalTime, parseItem, toHitBody, toMemoryBody } from "./memory-body.ts";
@@ -23,7 +24,11 @@ const maxBatch = 1000;
 type Parts = { readonly memory: MemoryService; readonly clock: () => Date };
 
 /** `/v1/memories…`: list, add, search, read, edit, forget; `DELETE /v1/users/:user` erases. One user's own, always. */
-export function createMemoryRoutes(service: MemoryService | undefined, clock: () => Date): readonly Route[] {
+export function createMemoryRoutes(
+  service: MemoryService | undefined,
+  clock: () => Date,
+  erase: EraseUser,
+): readonly Route[] {
   const routes = [
     { method: "get", path: "/v1/memories", create: listMemories },
     { method: "post", path: "/v1/memories", create: addMemories },
@@ -33,13 +38,15 @@ export function createMemoryRoutes(service: MemoryService | undefined, clock: ()
     { method: "patch", path: "/v1/memories/:id", create: editMemory },
     { method: "delete", path: "/v1/memories/:id", create: forgetMemory },
     { method: "get", path: "/v1/memories/:id/history", create: memoryHistory },
-    { method: "delete", path: "/v1/users/:user", create: eraseUser },
   ] as const;
-  return routes.map(({ method, path, create }) => ({
-    method,
-    path,
-    handle: service === undefined ? switchedOff : create({ memory: service, clock }),
-  }));
+  return [
+    ...routes.map(({ method, path, create }) => ({
+      method,
+      path,
+      handle: service === undefined ? switchedOff : create({ memory: service, clock }),
+    })),
+    { method: "delete", path: "/v1/users/:user", handle: eraseUser(erase) },
+  ];
 }
 
 function switchedOff(): never {
@@ -166,18 +173,15 @@ function forgetMemories({ memory }: Parts): Handler {
   };
 }
 
-function eraseUser({ memory }: Parts): Handler {
+/** Answers with memory off too: a promise to erase holds for what was kept before. */
+function eraseUser(erase: EraseUser): Handler {
   return async (request, response) => {
     const caller = callerOf(response);
     const user = checkName(String(request.params["user"]), "user");
     if (caller.boundUser !== undefined && caller.boundUser !== user) {
       throw new GatewayError("forbidden", "This key is bound to another user.");
     }
-    response.json({
-      id: user,
-      object: "user.erased",
-      memories: await memory.erase({ tenant: caller.tenant, user }),
-    });
+    response.json({ id: user, object: "user.erased", memories: await erase({ tenant: caller.tenant, user }) });
   };
 }
 
