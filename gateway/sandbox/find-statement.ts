@@ -45,7 +45,8 @@ const instruction =
 function mayAnswer(sentence: Sentence, question: string): boolean {
   if ((sentence.place === "system" || sentence.place === "block") && instruction.test(sentence.text)) return false;
   if (isQuestion(sentence.text) || sentence.text === question) return false;
-  return !(sentence.place === "assistant" && /\bsandbox\b/u.test(sentence.text));
+  // Its own made-up answers are no source, not even when somebody remembered them.
+  return sentence.place === "user" || !/\[sandbox\]/u.test(sentence.text);
 }
 
 function weightOf(word: Word, candidates: readonly { readonly stems: ReadonlySet<string> }[]): number {

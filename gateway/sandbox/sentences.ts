@@ -44,7 +44,15 @@ export function readSentences(turns: readonly Turn[]): Sentence[] {
 /** In a block with a list, the list is what is known: the lines around it only introduce it. */
 function bulletsOf(text: string): string {
   const lines = text.split("\n").filter((line) => /^\s*[-*•]\s/u.test(line));
-  return lines.length === 0 ? text : lines.join("\n");
+  return lines.length === 0 ? text : lines.map(withNoteOnEverySentence).join("\n");
+}
+
+/** "(outdated since …)" at the end of a line is said of all of it, also of the sentences it does not stand beside. */
+function withNoteOnEverySentence(line: string): string {
+  const note = /\([^()]*\b(?:outdated|superseded|no longer)\b[^()]*\)\s*$/iu.exec(line)?.[0];
+  if (note === undefined) return line;
+  const sentences = splitSentences(line.slice(0, -note.length));
+  return sentences.map((sentence) => `${sentence} ${note}`).join("\n");
 }
 
 /**

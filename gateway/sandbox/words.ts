@@ -27,7 +27,7 @@ const categoryStems = new Set(
 /** Words a question and a statement use for the same thing: each stands for the first of its row. */
 const canonicalStems = new Map(
   [
-    "live reside resident residence home located inhabit",
+    "live reside resident residence home located inhabit move moved",
     "work job profession occupation employed employer career",
     "name called call",
     "favourite favorite prefer preferred preference love like enjoy",
