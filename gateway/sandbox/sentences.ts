@@ -52,7 +52,8 @@ function withNoteOnEverySentence(line: string): string {
   const note = /\([^()]*\b(?:outdated|superseded|no longer)\b[^()]*\)\s*$/iu.exec(line)?.[0];
   if (note === undefined) return line;
   const sentences = splitSentences(line.slice(0, -note.length));
-  return sentences.map((sentence) => `${sentence} ${note}`).join("\n");
+  // In front, where no full stop cuts it off again.
+  return sentences.map((sentence) => `${note.trim()} ${sentence}`).join("\n");
 }
 
 /**
