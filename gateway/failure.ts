@@ -1,9 +1,13 @@
+import { MemoryStoreError } from "../memory/memory-store-error.ts";
 import { GatewayError } from "../router/errors.ts";
 
 /** Whatever was thrown, as one of ours. What we did not expect becomes `internal`, with its message kept from the client. */
 export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   if (isBodyError(thrown)) return fromBodyError(thrown);
+  if (thrown instanceof MemoryStoreError && thrown.code === "busy") {
+    return new GatewayError("overloaded", "The memory store is busy. Try again.", { cause: thrown });
+  }
   return new GatewayError("internal", "Something went wrong inside the gateway. The trace id finds it in the log.", {
     cause: thrown,
   });

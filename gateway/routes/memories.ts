@@ -1,4 +1,5 @@
 import type { MemoryService } from "../../memory/create-memory.ts";
+import { MemoryStoreError } from "../../memory/memory-store-error.ts";
 import { type Memory, memoryKinds, memoryStatuses, type Owner } from "../../memory/memory.ts";
 import { GatewayError } from "../../router/errors.ts";
 import type { JsonObject, JsonValue } from "../../router/json.ts";
@@ -65,7 +66,13 @@ function listMemories({ memory, clock }: Parts): Handler {
       notExpiredAt: clock().toISOString(),
       ...(kind === undefined ? {} : { kinds: [kind] }),
     };
-    const page = await memory.list(owner, filter, { limit, ...(cursor === undefined ? {} : { cursor }) });
+    const page = await memory
+      .list(owner, filter, { limit, ...(cursor === undefined ? {} : { cursor }) })
+      .catch((error: unknown) => {
+        throw cursor !== undefined && error instanceof MemoryStoreError && error.code === "bad_input"
+          ? invalid("after", "is not a cursor that this list gave.")
+          : error;
+      });
     response.json({
       object: "list",
       data: page.memories.map(toMemoryBody),
