@@ -55,11 +55,12 @@ export function createApp(parts: AppParts): Express {
     const body = route.method === "get" ? [] : [readBody];
     app[route.method](route.path, markDialect(route.dialect), ...before, ...body, route.handle);
   }
-  for (const [path, methods] of methodsByPath(parts.routes)) {
-    app.all(path, (request: GatewayRequest) => {
+  for (const [path, same] of Map.groupBy(parts.routes, (route) => route.path)) {
+    const methods = same.map((route) => route.method.toUpperCase()).join(" or ");
+    app.all(path, markDialect(same[0]?.dialect), (request: GatewayRequest) => {
       throw new GatewayError(
         "method_not_allowed",
-        `${request.method} is not answered at ${request.path}: use ${methods.join(" or ")}.`,
+        `${request.method} is not answered at ${request.path.slice(0, 100)}: use ${methods}.`,
       );
     });
   }
@@ -78,15 +79,6 @@ function markDialect(dialect: Dialect | undefined): Middleware {
     if (dialect !== undefined) response.locals.dialect = dialect;
     next();
   };
-}
-
-function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {
-  return new Map(
-    [...Map.groupBy(routes, (route) => route.path)].map(([path, same]) => [
-      path,
-      same.map((route) => route.method.toUpperCase()),
-    ]),
-  );
 }
 
 /** Express knows an error handler by its four parameters. */

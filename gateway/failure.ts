@@ -5,6 +5,9 @@ import { GatewayError } from "../router/errors.ts";
 export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   if (isBodyError(thrown)) return fromBodyError(thrown);
+  if (thrown instanceof URIError) {
+    return new GatewayError("invalid_request", "The path holds broken percent-encoding.", { param: "path" });
+  }
   if (thrown instanceof MemoryStoreError && thrown.code === "busy") {
     return new GatewayError("overloaded", "The memory store is busy. Try again.", { cause: thrown });
   }
