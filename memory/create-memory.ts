@@ -5,7 +5,7 @@ import type { AskModel } from "./extract.ts";
 import { forgetMemories } from "./forget.ts";
 import { fuse, questionWords } from "./fuse.ts";
 import type { GateFloors, Recalled } from "./fuse.ts";
-import { prepareInjections } from "./inject.ts";
+import { noteAnswer, prepareInjections } from "./inject.ts";
 import type { Conversation, InjectParts, Prepared } from "./inject.ts";
 import type { Job, JobQueue, QueueDepth } from "./job-queue.ts";
 import type { Decision } from "./learn.ts";
@@ -80,6 +80,8 @@ type SearchOptions = {
 export type MemoryService = {
   /** Before the vendor call. Never throws; see {@link Prepared}. */
   prepare(conversation: Conversation, signal: AbortSignal): Promise<Prepared>;
+  /** In a session that the client names: which bytes the asked turn carried when it got this answer. See `noteAnswer`. */
+  noteAnswer(answered: Parameters<typeof noteAnswer>[1]): Promise<void>;
   /** Durable when it resolves. Throws `QueueFullError` when too much waits, and what the queue throws. */
   remember(turn: AnsweredTurn): Promise<void>;
   /** Learns at once, as if the user had asked for it. Returns the memory that now holds each item. */
@@ -143,6 +145,7 @@ export function createMemory(parts: MemoryParts): MemoryService {
       observe?.prepared?.(prepared, conversation.scope);
       return prepared;
     },
+    noteAnswer: (answered) => noteAnswer(ledger, answered),
     async remember(turn) {
       const job = toJob(turn);
       if (job === undefined) return;

@@ -70,19 +70,22 @@ export async function prepareInjections(
       signal,
       async () => await parts.ledger.get(conversation.scope, conversation.session),
     );
+    const current = currentTurn(conversation.turns, spoken);
+    const isAskedAgain = current !== undefined && wasAnswered(ledger, current.key);
     for (const { turn, key } of spoken) {
-      const block = ledger.get(key);
+      if (isAskedAgain && turn === current.turn) continue;
+      const block = ledger.get(answeredKey(key, replyTo(conversation.turns, turn))) ?? ledger.get(key);
       if (block !== undefined && block !== "") injections.set(turn.index, block);
     }
-    const current = currentTurn(conversation.turns, spoken);
-    if (current === undefined || ledger.has(current.key)) return finish(injections.size > 0 ? "hit" : "miss");
+    if (current === undefined || (ledger.has(current.key) && !isAskedAgain)) {
+      return finish(injections.size > 0 ? "hit" : "miss");
+    }
     const fresh = await composeBlock(parts, conversation, current.turn, [...injections.values()], signal);
     // Durable before the vendor sees it, the empty block too: a retry of this request must get the same bytes.
-    const stored = await within(
-      parts.ledgerDeadlineMs,
-      signal,
-      async () => await parts.ledger.put(conversation.scope, conversation.session, current.key, fresh.block),
-    );
+    const stored = await within(parts.ledgerDeadlineMs, signal, async () => {
+      const key = isAskedAgain ? `${current.key}@${conversation.trace}` : current.key;
+      return await parts.ledger.put(conversation.scope, conversation.session, key, fresh.block);
+    });
     if (stored !== "") injections.set(current.turn.index, stored);
     if (fresh.late) return finish("degraded");
     return finish(injections.size > 0 ? "hit" : "miss", stored === fresh.block ? fresh.recalled : []);
@@ -90,6 +93,37 @@ export async function prepareInjections(
     parts.onFailure(error, conversation.trace);
     return finish("degraded");
   }
+}
+
+/**
+ * Notes which bytes the asked turn carried when it got this answer. A client that names its session but does not resend
+ * it may ask the same words twice, months apart: the second time deserves a new recall, and whoever resends either
+ * conversation must get the bytes of that one again. The answer that follows tells them apart.
+ */
+export async function noteAnswer(
+  ledger: SessionLedger,
+  answered: Pick<Conversation, "scope" | "session" | "turns"> & { readonly answerKey: string; readonly block: string },
+): Promise<void> {
+  const current = currentTurn(answered.turns, spokenTurns(answered.turns));
+  if (current === undefined) return;
+  await ledger.put(answered.scope, answered.session, answeredKey(current.key, answered.answerKey), answered.block);
+}
+
+function answeredKey(key: string, answer: string | undefined): string {
+  return `${key}|${answer ?? ""}`;
+}
+
+function wasAnswered(ledger: ReadonlyMap<string, string>, key: string): boolean {
+  if (!ledger.has(key)) return false;
+  const prefix = answeredKey(key, undefined);
+  for (const known of ledger.keys()) if (known.startsWith(prefix)) return true;
+  return false;
+}
+
+/** The key of the assistant's turn right after this one. */
+function replyTo(turns: readonly Turn[], turn: Turn): string | undefined {
+  const next = turns.find(({ index, role }) => index > turn.index && role !== "system");
+  return next?.role === "assistant" ? next.key : undefined;
 }
 
 type Spoken = { readonly turn: Turn; readonly key: string };

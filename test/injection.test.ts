@@ -85,6 +85,33 @@ describe("append-only injection", () => {
     expect(await kit.request("s2", ["my dog", "Yes?", "my dog"])).toMatchObject({ injections: both.injections });
   });
 
+  it("recalls anew when a named session asks the same words again, and keeps both conversations' bytes", async () => {
+    const kit = await kitWith();
+    const ask = async (reply: string) => {
+      const prepared = await kit.request("s1", "Where do I live?");
+      const block = prepared.injections.get(0) ?? "";
+      const answerKey = assistantTurn(reply, 1).key;
+      await kit.memory.noteAnswer({
+        scope: anna,
+        session: "s1",
+        turns: [userTurn("Where do I live?")],
+        answerKey,
+        block,
+      });
+      return block;
+    };
+    await kit.say("earlier", "I live in Lisbon.");
+    const first = await ask("In Lisbon.");
+    await kit.say("later", "I moved to Porto.");
+    const second = await ask("In Porto.");
+    expect(first).toContain("Lisbon");
+    expect(second).toContain("Porto");
+    const resent = async (reply: string) =>
+      (await kit.request("s1", ["Where do I live?", reply, "Thanks."])).injections.get(0);
+    expect(await resent("In Lisbon.")).toBe(first);
+    expect(await resent("In Porto.")).toBe(second);
+  });
+
   it("is durable when prepare resolves: another process gives the same bytes", async () => {
     const folder = mkdtempSync(join(tmpdir(), "throughline-"));
     folders.push(folder);
