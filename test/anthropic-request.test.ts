@@ -725,7 +725,28 @@ describe("a Messages body passed through to Anthropic", () => {
     const guarded = pass({ raw: bound, injections: new Map([[2, "<m/>"]]) });
     expect(guarded.body["thinking"]).toMatchObject({ block_binding: { prefix_mismatch_behavior: "drop_block" } });
     expect(guarded.betas).toEqual(["thinking-binding-controls-2026-08-01"]);
-    expect(pass({ raw: bound }).body).not.toHaveProperty("thinking");
+    expect(pass({ raw: bound, model: "claude-opus-5-5" }).body).not.toHaveProperty("thinking");
+  });
+
+  it("lets another Claude's thinking go where the model is of our choosing (65)", () => {
+    const thinking = { role: "assistant", content: [{ type: "thinking", thinking: "x", signature: "s" }] };
+    const bound = { ...raw, messages: [raw.messages[0] ?? {}, thinking, { role: "user", content: "go on" }] };
+    const dropped = { block_binding: { prefix_mismatch_behavior: "drop_block" } };
+    expect(pass({ raw: bound, model: "auto" }).body["thinking"]).toMatchObject(dropped);
+    expect(pass({ raw: bound, model: "anthropic/claude-opus-5-5" }).body).not.toHaveProperty("thinking");
+  });
+
+  it("gives calls that another vendor numbered in its own way ids that Anthropic takes (10)", () => {
+    const id = "functions.get_weather:0";
+    const turns = [
+      { role: "user", content: "a" },
+      { role: "assistant", content: [{ type: "tool_use", id, name: "f", input: {} }] },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: id, content: "x" }] },
+    ];
+    const sent = messagesOf(pass({ raw: { ...raw, messages: turns } }).body);
+    const call = objectsIn(sent[1]?.content)[0]?.["id"];
+    expect(call).toMatch(/^[a-zA-Z0-9_-]{1,64}$/u);
+    expect(objectsIn(sent[2]?.content)[0]?.["tool_use_id"]).toBe(call);
   });
 
   it("leaves out thinking that another vendor thought and nobody signed (64)", () => {

@@ -97,8 +97,9 @@ export function withStates(message: AssistantMessage, states: AnswerStates): Ass
   return { ...message, content: [...first, ...own.map((part) => withCallState(part, states))] };
 }
 
-/** `undefined` where the message is not made of the answer's words and calls. */
-function inOrder(own: readonly AssistantPart[], states: AnswerStates): readonly AssistantPart[] | undefined {
+/** `undefined` where the message is not made of the answer's words and calls, perhaps with thinking as mere words. */
+function inOrder(content: readonly AssistantPart[], states: AnswerStates): readonly AssistantPart[] | undefined {
+  const own = content.filter((part) => part.type !== "thinking");
   const texts = own.filter((part) => part.type === "text");
   const calls = own.filter((part) => part.type === "tool-call");
   if (texts.length + calls.length < own.length) return undefined;
@@ -110,7 +111,7 @@ function inOrder(own: readonly AssistantPart[], states: AnswerStates): readonly 
   }
   const lastText = states.findLastIndex((piece) => piece.type === "text");
   const cache = texts.findLast((part) => part.cache !== undefined)?.cache;
-  const parts: AssistantPart[] = [];
+  const parts: AssistantPart[] = content.filter((part) => part.type === "thinking");
   let start = 0;
   let nextCall = 0;
   for (const [at, piece] of states.entries()) {

@@ -1,20 +1,23 @@
 import type { JsonObject, JsonValue } from "../../json.ts";
 import { isJsonObject } from "../../json.ts";
+import { modelName } from "../../model.ts";
 import type { ProviderCall } from "../../provider.ts";
 import { createToolNames } from "../tool-names.ts";
 import { defaultVersion, type MessagesRequest } from "./request.ts";
 import { bindingControlsBeta, bindsThinking, dropUnboundBlocks } from "./thinking.ts";
+import { createToolIds } from "./tool-ids.ts";
 import { anthropicToolNames } from "./tools.ts";
 
 /**
  * The client's own body, which the vendor understands better than we do: only the model and the memory blocks differ.
- * Where memory stands in a conversation with thinking, the vendor is also told to leave out thinking that no longer fits
- * instead of refusing the request.
+ * Where memory stands in a conversation with thinking, or where the model is of our choosing and may not be the one that
+ * thought, the vendor is also told to leave out thinking that does not fit instead of refusing the request.
  */
 export function toPassThrough(call: Pick<ProviderCall, "request" | "model" | "warn">): MessagesRequest {
   const { request, model } = call;
-  const messages = withoutForeignThinking(withInjections(call));
-  const guard = request.injections.size > 0 && bindsThinking(model.id) && holdsThinking(messages);
+  const messages = withValidToolIds(withoutForeignThinking(withInjections(call)));
+  const isChosen = request.model !== model.id && request.model !== modelName(model);
+  const guard = (request.injections.size > 0 || isChosen) && bindsThinking(model.id) && holdsThinking(messages);
   const thinking = guard ? guardedThinking(request.raw["thinking"]) : undefined;
   return {
     body: { ...request.raw, model: model.id, messages, ...(thinking === undefined ? undefined : { thinking }) },
@@ -68,6 +71,32 @@ function withoutForeignThinking(messages: JsonValue): JsonValue {
 
 function isForeignThinking(block: JsonValue): boolean {
   return isJsonObject(block) && block["type"] === "thinking" && (block["signature"] ?? "") === "";
+}
+
+/** Ids of calls that another vendor made: what Anthropic would refuse becomes what our own translation sends. */
+function withValidToolIds(messages: JsonValue): JsonValue {
+  if (!Array.isArray(messages)) return messages;
+  const ids = createToolIds();
+  return messages.map((message: JsonValue): JsonValue => {
+    if (!isJsonObject(message) || !Array.isArray(message["content"])) return message;
+    let changes = false;
+    const content = message["content"].map((block: JsonValue): JsonValue => {
+      const changed = isJsonObject(block) ? withValidId(block, ids) : block;
+      changes ||= changed !== block;
+      return changed;
+    });
+    return changes ? { ...message, content } : message;
+  });
+}
+
+function withValidId(block: JsonObject, ids: ReturnType<typeof createToolIds>): JsonObject {
+  const isCall = block["type"] === "tool_use";
+  if (!isCall && block["type"] !== "tool_result") return block;
+  const field = isCall ? "id" : "tool_use_id";
+  const id = block[field];
+  if (typeof id !== "string") return block;
+  const valid = isCall ? ids.call(id) : ids.result(id);
+  return valid === id ? block : { ...block, [field]: valid };
 }
 
 function holdsThinking(messages: JsonValue): boolean {
