@@ -22,6 +22,7 @@ import { createEraseUser } from "./erase-user.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createOpenings } from "./openings.ts";
+import { SqliteResponseStore } from "./responses/sqlite-response-store.ts";
 import { createRoutes } from "./routes.ts";
 import { createSqliteVendorStates } from "./state/sqlite-vendor-states.ts";
 import { createTraces } from "./traces.ts";
@@ -78,6 +79,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
       queue: store.queue,
       openings: createOpenings(store.ledger),
       carriedState: createCarriedState(store.vendorStates, log),
+      responses: store.responses,
       eraseUser: createEraseUser({ ...store, memory, store: store.memories }),
       metrics,
       traces: createTraces(keptTraces),
@@ -119,7 +121,7 @@ const upkeepEveryMs = 24 * 60 * 60 * 1000;
 /** Once at the start and then daily: vectors of an earlier embedder are renewed, forgotten sessions dropped. */
 function startUpkeep(store: OpenStore, log: Logger): () => void {
   const stop = new AbortController();
-  const { memories, embedder, ledger, vendorStates } = store;
+  const { memories, embedder, ledger, vendorStates, responses } = store;
   async function upkeep(): Promise<void> {
     try {
       const renewed = await memories.reindex(
@@ -130,7 +132,7 @@ function startUpkeep(store: OpenStore, log: Logger): () => void {
           ),
         { signal: stop.signal },
       );
-      const sessions = (await ledger.prune()) + (await vendorStates.prune());
+      const sessions = (await ledger.prune()) + (await vendorStates.prune()) + (await responses.prune());
       if (renewed + sessions > 0) log.info({ renewed, sessions }, "upkeep");
     } catch (error) {
       if (!stop.signal.aborted) log.error({ error }, "upkeep failed; it is tried again tomorrow");
@@ -154,12 +156,14 @@ async function openStore(config: Config) {
   const queue = createSqliteQueue(database, { maxJobs: maxQueuedJobs, maxAttempts: maxJobAttempts, clock: Date.now });
   const ledger = createSqliteLedger(database, { clock: Date.now });
   const vendorStates = createSqliteVendorStates(database, { clock: Date.now });
+  const responses = new SqliteResponseStore(database, { clock: Date.now });
   return {
     embedder,
     memories,
     queue,
     ledger,
     vendorStates,
+    responses,
     async close() {
       await queue.close();
       await memories.close();

@@ -8,9 +8,13 @@ import { createChatHandler, type Openings } from "./chat/handle-chat.ts";
 import type { Route } from "./create-app.ts";
 import { anthropicMessages } from "./dialects/anthropic-messages/dialect.ts";
 import { openAiChat } from "./dialects/openai-chat/dialect.ts";
+import { openAiResponses } from "./dialects/openai-responses/dialect.ts";
 import type { EraseUser } from "./erase-user.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
+import { createOpenConversation } from "./responses/open-conversation.ts";
+import { createResponseRoutes } from "./responses/response-routes.ts";
+import type { ResponseStore } from "./responses/response-store.ts";
 import { createExplainRoute } from "./routes/explain-route.ts";
 import { createReadiness, liveness } from "./routes/health.ts";
 import { createMemoryRoutes } from "./routes/memories.ts";
@@ -27,6 +31,7 @@ export type RouteParts = {
   readonly queue: JobQueue;
   readonly openings: Openings;
   readonly carriedState: CarriedState;
+  readonly responses: ResponseStore;
   readonly eraseUser: EraseUser;
   readonly metrics: Metrics;
   readonly traces: Traces;
@@ -40,6 +45,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
   const { router, memory, traces, metrics, config } = parts;
   const memoryTokens = config.memory.recallTokens;
   const chat = { ...parts, memoryTokens };
+  const openConversation = createOpenConversation(parts.responses);
   return [
     {
       method: "post",
@@ -53,6 +59,13 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       handle: createChatHandler(anthropicMessages, "messages", chat),
       dialect: anthropicMessages,
     },
+    {
+      method: "post",
+      path: "/v1/responses",
+      handle: createChatHandler(openAiResponses, "responses", chat, openConversation),
+      dialect: openAiResponses,
+    },
+    ...createResponseRoutes(parts.responses, openConversation),
     { method: "post", path: "/v1/route", handle: createExplainRoute(openAiChat, router, memoryTokens) },
     { method: "get", path: "/v1/models", handle: createListModels(router) },
     { method: "get", path: "/v1/models/*id", handle: createGetModel(router) },

@@ -23,6 +23,7 @@ import { type MemoryMode, memoryModeOf } from "./memory-mode.ts";
 import { createMeter, type Meter, type Metered } from "./meter.ts";
 import { sendStream, sendWhole } from "./respond.ts";
 import { answerHeaders, formatCost } from "./response-headers.ts";
+import type { OpenConversation, OpenedConversation } from "./opened-conversation.ts";
 import { nameSession, openingKey, type SessionName } from "./session.ts";
 
 export type ChatParts = {
@@ -66,7 +67,7 @@ type Life = {
 };
 
 /** The life of a request: parse → recall and route → inject → execute → encode → meter → remember. */
-export function createChatHandler(dialect: Dialect, route: string, parts: ChatParts) {
+export function createChatHandler(dialect: Dialect, route: string, parts: ChatParts, open?: OpenConversation) {
   return async function handleChat(request: GatewayRequest, response: GatewayResponse): Promise<void> {
     const hangUp = new AbortController();
     response.once("close", () => {
@@ -83,7 +84,7 @@ export function createChatHandler(dialect: Dialect, route: string, parts: ChatPa
     };
     parts.metrics.inFlight(1);
     try {
-      const failure = await serve(dialect, parts, life, request, response, hangUp.signal);
+      const failure = await serve({ dialect, open }, parts, life, request, response, hangUp.signal);
       finish(parts, life, 200, failure);
     } catch (thrown) {
       if (hangUp.signal.aborted) {
@@ -99,21 +100,26 @@ export function createChatHandler(dialect: Dialect, route: string, parts: ChatPa
   };
 }
 
+type Served = { readonly dialect: Dialect; readonly open: OpenConversation | undefined };
+
 async function serve(
-  dialect: Dialect,
+  { dialect, open }: Served,
   parts: ChatParts,
   life: Life,
   http: GatewayRequest,
   response: GatewayResponse,
   signal: AbortSignal,
 ): Promise<GatewayError | undefined> {
-  const parsed = dialect.parse(readObject(http.body, "body"), http.headers);
-  life.request = parsed;
-  const user = userOf(life.caller, http.headers, parsed);
+  const sent = dialect.parse(readObject(http.body, "body"), http.headers);
+  life.request = sent;
+  const user = userOf(life.caller, http.headers, sent);
   if (user !== undefined) life.user = user;
+  const opened = await open?.(sent, { tenant: life.caller.tenant, user, trace: life.trace });
+  const parsed = opened?.request ?? sent;
+  life.request = parsed;
   const mode = memoryModeOf(http.headers, user);
   const turns = toTurns(parsed);
-  const named = nameSession(parsed, turns, http.headers, life.trace);
+  const named = nameSession(parsed, turns, http.headers, life.trace, opened?.session);
   const session = await findSession(parts, life, named, mode);
   life.session = session.id;
   const plan = parts.router.plan(parsed, routeContext(parts, life, http, turns, mode));
@@ -130,7 +136,7 @@ async function serve(
   life.warnings = [...execution.warnings, ...unknownFieldWarnings(parsed, execution)];
   const headers = answerHeaders(life.trace, plan, execution, memoryHeader(prepared), life.warnings);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  return deliver(dialect, parts, life, { response, turns, mode, session, statePlace, signal });
+  return deliver(dialect, parts, life, { response, turns, mode, session, statePlace, opened, signal });
 }
 
 type Rest = {
@@ -139,6 +145,7 @@ type Rest = {
   readonly mode: MemoryMode;
   readonly session: SessionName;
   readonly statePlace: StatePlace;
+  readonly opened: OpenedConversation | undefined;
   readonly signal: AbortSignal;
 };
 
@@ -157,7 +164,7 @@ async function deliver(dialect: Dialect, parts: ChatParts, life: Life, rest: Res
   };
   const delivery = {
     response: rest.response,
-    dialect,
+    dialect: rest.opened?.dialect ?? dialect,
     info: {
       request,
       trace: life.trace,
@@ -170,7 +177,11 @@ async function deliver(dialect: Dialect, parts: ChatParts, life: Life, rest: Res
     signal: rest.signal,
     beforeLastByte: async () => {
       close();
-      await Promise.all([remember(parts, life, rest), keepStates(parts, life, rest, states)]);
+      await Promise.all([
+        remember(parts, life, rest),
+        keepStates(parts, life, rest, states),
+        keepConversation(parts, life, rest),
+      ]);
     },
     lateHeaders: () => ({ "x-throughline-cost-usd": formatCost(life.cost ?? null) }),
   };
@@ -292,6 +303,16 @@ async function keepStates(
   if (states === undefined || life.metered === undefined) return;
   const warning = await parts.carriedState.keep(statePlace, states, life.metered);
   if (warning !== undefined) life.warnings.push(warning);
+}
+
+/** What the client may come back to. That it could not be kept costs the way back, not the answer. */
+async function keepConversation(parts: ChatParts, life: Life, { opened, session }: Rest): Promise<void> {
+  try {
+    await opened?.keep(session.id);
+  } catch (error) {
+    life.warnings.push("store: this response was not kept");
+    parts.log.error({ error, trace: life.trace }, "response not kept");
+  }
 }
 
 /** Fields only the client's own dialect knows, when another protocol answered: named, never silently dropped. */

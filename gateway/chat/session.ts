@@ -34,8 +34,10 @@ export function nameSession(
   turns: readonly Turn[],
   headers: IncomingHttpHeaders,
   fresh: string,
+  /** The session of a conversation that we keep ourselves and that this request continues. */
+  continued?: string,
 ): SessionName {
-  const named = namedSession(request, headers);
+  const named = namedSession(request, headers, continued);
   const openingAt = turns.findIndex((turn) => turn.role === "user");
   const opening = turns[openingAt];
   if (named !== undefined) return { id: named, how: "named", opening };
@@ -52,11 +54,16 @@ export function openingKey(opening: Turn, replyKey: string): string {
   return `opening-${hash("sha256", `${opening.key}\n${replyKey}`, "base64url").slice(0, 27)}`;
 }
 
-function namedSession(request: ChatRequest, headers: IncomingHttpHeaders): string | undefined {
+function namedSession(
+  request: ChatRequest,
+  headers: IncomingHttpHeaders,
+  continued: string | undefined,
+): string | undefined {
   for (const header of sessionHeaders) {
     const value = headerText(headers, header);
     if (value !== undefined) return checkName(value, header);
   }
+  if (continued !== undefined) return continued;
   const fromBody =
     idOf(request.raw["conversation"]) ??
     textValue(request.metadata?.["session_id"]) ??
