@@ -233,20 +233,20 @@ describe("an Anthropic client's conversation", () => {
   });
 });
 
+/** A call of Gemini's as another client got it, sent on under other headers; what Gemini then saw of a signature. */
+async function signatureFor(from: Record<string, string>, to: Record<string, string>): Promise<unknown> {
+  const one = talk(false, from);
+  one.messages.push({ role: "user", content: "Use get_weather for Paris." });
+  const called = await ask(one, gemini);
+  const other = { ...one, client: gateway.openai(to) };
+  other.messages.push({ role: "tool", tool_call_id: called.tool_calls?.[0]?.id ?? "", content: "rain" });
+  await ask(other, gemini);
+  return geminiParts().find((part) => part["functionCall"] !== undefined)?.["thoughtSignature"];
+}
+
 describe("the state of a conversation", () => {
   const session = { "x-throughline-session": "s1" };
   const as = (key: string) => ({ ...session, authorization: `Bearer key-${key}` });
-
-  /** A call of Gemini's as another client got it, sent on under other headers; what Gemini then saw of a signature. */
-  async function signatureFor(from: Record<string, string>, to: Record<string, string>): Promise<unknown> {
-    const one = talk(false, from);
-    one.messages.push({ role: "user", content: "Use get_weather for Paris." });
-    const called = await ask(one, gemini);
-    const other = { ...one, client: gateway.openai(to) };
-    other.messages.push({ role: "tool", tool_call_id: called.tool_calls?.[0]?.id ?? "", content: "rain" });
-    await ask(other, gemini);
-    return geminiParts().find((part) => part["functionCall"] !== undefined)?.["thoughtSignature"];
-  }
 
   it("is found by its user in any request of the session", async () => {
     const anna = { ...session, "x-throughline-user": "anna" };

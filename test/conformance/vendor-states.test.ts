@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createSqliteVendorStates } from "../../gateway/state/sqlite-vendor-states.ts";
+import type { StateHolder, VendorStateStore } from "../../gateway/state/vendor-states.ts";
+import { openDatabase } from "../../memory/sqlite/database.ts";
+import { newDirectory, removeDirectory } from "../support/gateway.ts";
+
+const bounds = { valueBytes: 100, entriesPerSession: 3, maxAgeMs: 1_000, maxSessions: 5 };
+
+/** Every store the project has. `open` may be called twice for one place, as two processes would. */
+const stores: Readonly<
+  Record<string, (place: string, clock: () => number) => { store: VendorStateStore; close: () => void }>
+> = {
+  sqlite: (place, clock) => {
+    const database = openDatabase(join(place, "throughline.sqlite"));
+    return { store: createSqliteVendorStates(database, { clock, bounds }), close: () => database.close() };
+  },
+};
+
+const anna: StateHolder = { tenant: "acme", kind: "user", name: "anna" };
+const strangers: readonly StateHolder[] = [
+  { tenant: "acme", kind: "user", name: "ben" },
+  { tenant: "acme", kind: "key", name: "anna" },
+  { tenant: "globex", kind: "user", name: "anna" },
+];
+
+describe.each(Object.entries(stores))("vendors' state in %s", (_name, open) => {
+  let place: string;
+  let now: number;
+  let opened: { store: VendorStateStore; close: () => void }[];
+  let store: VendorStateStore;
+
+  const openStore = () => {
+    const one = open(place, () => now);
+    opened.push(one);
+    return one.store;
+  };
+  const read = async (holder: StateHolder, session: string, ...keys: string[]) =>
+    Object.fromEntries(await store.find(holder, session, keys));
+
+  beforeEach(() => {
+    place = newDirectory();
+    now = 0;
+    opened = [];
+    store = openStore();
+  });
+  afterEach(() => {
+    for (const one of opened) one.close();
+    removeDirectory(place);
+  });
+
+  it("gives back what was put, byte for byte, the last value of a key", async () => {
+    await store.put(anna, "s", "k", "first");
+    await store.put(anna, "s", "k", "naïve 😀 \u0000 end");
+    expect(await read(anna, "s", "k", "unknown")).toEqual({ k: "naïve 😀 \u0000 end" });
+  });
+
+  it("is one holder's and one session's", async () => {
+    await store.put(anna, "s", "k", "hers");
+    for (const stranger of strangers) {
+      expect(store.mayHold(stranger, "s")).toBe(false);
+      expect(await read(stranger, "s", "k")).toEqual({});
+    }
+    expect(store.mayHold(anna, "t")).toBe(false);
+    expect(await read(anna, "t", "k")).toEqual({});
+  });
+
+  it("knows which sessions hold something, after a restart and from another process too", async () => {
+    expect(store.mayHold(anna, "s")).toBe(false);
+    const other = openStore();
+    await store.put(anna, "s", "k", "v");
+    expect([store.mayHold(anna, "s"), other.mayHold(anna, "s"), openStore().mayHold(anna, "s")]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(other.mayHold(anna, "t")).toBe(false);
+  });
+
+  it("keeps the newest of a session's values", async () => {
+    for (const key of ["a", "b", "c"]) await store.put(anna, "s", key, key);
+    await store.put(anna, "s", "a", "again");
+    await store.put(anna, "s", "d", "d");
+    expect(await read(anna, "s", "a", "b", "c", "d")).toEqual({ a: "again", c: "c", d: "d" });
+  });
+
+  it("refuses a value beyond the bound and a name that could be another's", async () => {
+    await expect(store.put(anna, "s", "k", "é".repeat(51))).rejects.toThrow(RangeError);
+    await store.put(anna, "s", "k", "é".repeat(50));
+    await expect(store.put({ ...anna, name: "\ud800" }, "s", "k", "v")).rejects.toThrow(/well-formed/u);
+    await expect(store.find({ ...anna, name: "" }, "s", ["k"])).rejects.toThrow(/user/u);
+  });
+
+  it("forgets a session that nobody has written to for the time that is set", async () => {
+    await store.put(anna, "old", "k", "v");
+    now = 900;
+    await store.put(anna, "new", "k", "v");
+    now = 1_001;
+    expect(await read(anna, "old", "k")).toEqual({});
+    expect(await store.prune()).toBe(1);
+    expect([store.mayHold(anna, "old"), store.mayHold(anna, "new")]).toEqual([false, true]);
+  });
+
+  it("drops the oldest sessions beyond the bound as new ones come", async () => {
+    for (let session = 0; session < 7; session += 1) {
+      now += 1;
+      await store.put(anna, String(session), "k", "v");
+    }
+    const held = ["0", "1", "2", "3", "4", "5", "6"].filter((session) => store.mayHold(anna, session));
+    expect(held).toEqual(["2", "3", "4", "5", "6"]);
+  });
+
+  it("erases one holder and nobody else", async () => {
+    for (const holder of [anna, ...strangers]) await store.put(holder, "s", "k", holder.name);
+    await store.put(anna, "t", "k", "v");
+    expect(await store.erase(anna)).toBe(2);
+    expect([store.mayHold(anna, "s"), store.mayHold(anna, "t")]).toEqual([false, false]);
+    for (const stranger of strangers) expect(await read(stranger, "s", "k")).toEqual({ k: stranger.name });
+  });
+});
