@@ -1,16 +1,17 @@
 import type { AskModel } from "../memory/extract.ts";
-import type { ChatRequest } from "../router/chat.ts";
 import { isJsonObject, type JsonObject } from "../router/json.ts";
 import { costOf } from "../router/price.ts";
 import { modelName } from "../router/model.ts";
 import type { Router } from "../router/router.ts";
 import { createMeter } from "./chat/meter.ts";
+import { parseChatCompletion } from "./dialects/openai-chat/parse.ts";
 
 export type AskedModel = { readonly model: string; readonly costNanoUsd: number | null };
 
 /**
  * The function through which memory asks a model: its prompt becomes an ordinary request of class `extraction` on our
- * own router, with the schema as its response format. `observe` sees what each question cost.
+ * own router, with the schema as its response format, written as a client would write it: a vendor that speaks Chat
+ * Completions is sent that very body. `observe` sees what each question cost.
  */
 export function createAskModel(
   router: Router,
@@ -19,29 +20,18 @@ export function createAskModel(
   observe: (asked: AskedModel) => void,
 ): AskModel {
   return async (prompt, signal) => {
-    const request: ChatRequest = {
-      dialect: "openai-chat",
-      raw: {},
+    const request = parseChatCompletion({
       model: "auto",
       messages: [
-        { role: "system", content: [{ type: "text", text: prompt.system }] },
-        { role: "user", content: [{ type: "text", text: prompt.user }] },
+        { role: "system", content: prompt.system },
+        { role: "user", content: prompt.user },
       ],
-      injections: new Map(),
-      tools: [],
-      responseFormat: {
-        type: "json-schema",
-        name: prompt.schemaName,
-        schema: toJson(prompt.schema),
-        strict: true,
+      response_format: {
+        type: "json_schema",
+        json_schema: { name: prompt.schemaName, schema: toJson(prompt.schema), strict: true },
       },
-      sampling: {},
-      maxOutputTokens: prompt.maxOutputTokens,
-      stop: [],
-      stream: false,
-      includeUsage: false,
-      unknownFields: [],
-    };
+      max_completion_tokens: prompt.maxOutputTokens,
+    });
     const plan = router.plan(request, {
       tenant: prompt.owner.tenant,
       turnText: "",
