@@ -35,13 +35,14 @@ export function createApp(parts: AppParts): Express {
   app.disable("x-powered-by");
   app.set("etag", false);
   app.set("query parser", "simple");
-  app.use((_request, response: GatewayResponse, next) => {
+  app.use((request: GatewayRequest, response: GatewayResponse, next) => {
     const trace = newTraceId();
     response.locals.trace = trace;
     response.setHeader("x-throughline-trace", trace);
     if (parts.draining()) {
       response.setHeader("connection", "close");
     }
+    logAtEnd(parts.log, request, response);
     next();
   });
   // Any content type is read as JSON: clients forget the header, and nothing here takes another format.
@@ -85,17 +86,11 @@ function markDialect(dialect: Dialect | undefined): Middleware {
 function failed(parts: AppParts) {
   return (thrown: unknown, request: GatewayRequest, response: GatewayResponse, _next: NextFunction): void => {
     const failure = toGatewayError(thrown);
-    const route = routePath(request);
-    parts.metrics.refused(route, failure.code);
-    const line = {
-      trace: response.locals["trace"],
-      route,
-      status: failure.status,
-      code: failure.code,
-      error: failure.cause ?? failure,
-    };
-    if (failure.code === "internal") parts.log.error(line, "failed");
-    else parts.log.debug(line, "refused");
+    response.locals.failure = failure;
+    if (response.locals.accounted !== true) parts.metrics.refused(routeName(request), failure.code);
+    if (failure.code === "internal") {
+      parts.log.error({ trace: response.locals.trace, error: failure.cause ?? failure }, "failed");
+    }
     if (response.headersSent) {
       response.destroy();
       return;
@@ -111,8 +106,29 @@ function failed(parts: AppParts) {
   };
 }
 
-/** The registered path, never the client's own: it becomes a metric label. */
-function routePath(request: GatewayRequest): string {
+/** One line for a request that no route has accounted for. Health and metrics are asked every few seconds: only at debug. */
+function logAtEnd(log: Logger, request: GatewayRequest, response: GatewayResponse): void {
+  const startedAt = performance.now();
+  response.once("close", () => {
+    const { accounted, caller, failure, trace } = response.locals;
+    if (accounted === true) return;
+    const line = {
+      trace,
+      route: routeName(request),
+      status: response.writableFinished ? response.statusCode : 499,
+      tenant: caller?.tenant,
+      ms: Math.round((performance.now() - startedAt) * 10) / 10,
+      code: failure?.code,
+    };
+    if (response.statusCode >= 500) log.error(line, "request");
+    else if (caller === undefined && failure === undefined) log.debug(line, "request");
+    else log.info(line, "request");
+  });
+}
+
+/** `chat.completions` for `/v1/chat/completions`: the registered path, never the client's own, for it becomes a label. */
+function routeName(request: GatewayRequest): string {
   const route: unknown = request.route;
-  return typeof route === "object" && route !== null && "path" in route ? String(route.path) : "none";
+  const path = typeof route === "object" && route !== null && "path" in route ? String(route.path) : "/none";
+  return path.replace(/^\/(?:v1\/)?/, "").replaceAll("/", ".");
 }

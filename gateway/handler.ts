@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from "express";
+import type { GatewayError } from "../router/errors.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import type { Caller } from "./identity.ts";
 
@@ -8,6 +9,10 @@ export type RequestLocals = {
   /** Absent on open routes alone; routes that need it ask {@link callerOf}. */
   caller?: Caller;
   dialect?: Dialect;
+  /** The route writes this request's log line and counts its errors itself: whoever else sees it end must not again. */
+  accounted?: true;
+  /** What the request was refused with. */
+  failure?: GatewayError;
 };
 
 type Params = Record<string, string | string[]>;

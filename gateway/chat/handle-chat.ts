@@ -82,6 +82,7 @@ export function createChatHandler(dialect: Dialect, route: string, parts: ChatPa
       remembered: false,
       warnings: [],
     };
+    response.locals.accounted = true;
     parts.metrics.inFlight(1);
     try {
       const failure = await serve({ dialect, open }, parts, life, request, response, hangUp.signal);

@@ -4,14 +4,14 @@ import { type TestGateway, startGateway } from "../support/gateway.ts";
 import { isMemoryPrompt } from "../support/vendor-requests.ts";
 import { answerJson, startVendor } from "../vendor-server.ts";
 
-const closing: (() => Promise<void>)[] = [];
+const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
+  for (const started of open.splice(0).toReversed()) await started.close();
 });
 
 async function start(options: Parameters<typeof startGateway>[0]): Promise<TestGateway> {
   const gateway = await startGateway(options);
-  closing.push(gateway.close);
+  open.push(gateway);
   return gateway;
 }
 
@@ -36,7 +36,7 @@ describe("with the key of one vendor, facts are extracted by a model of that ven
     ["google", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL"],
   ] as const)("%s", async (provider, keyName, urlName) => {
     const vendors = await startSandbox();
-    closing.push(vendors.close);
+    open.push(vendors);
     const { apiKey, baseUrl } = vendors[provider === "google" ? "gemini" : provider];
     const gateway = await start({ env: { [keyName]: apiKey, [urlName]: baseUrl } });
     const learned = await learnedFrom(gateway, "auto", "I work as a carpenter in Evora.");
@@ -67,7 +67,7 @@ describe("facts are extracted by rules", () => {
       const answer = { id: "x", object: "chat.completion", created: 1, model: "small", choices, usage };
       answerJson(response, extracts ? status : 200, JSON.stringify(answer));
     });
-    closing.push(host.close);
+    open.push(host);
     const model =
       "{ id: small, contextTokens: 32000, maxOutputTokens: 4000, price: { input: 0, output: 0 }, quality: { default: 0.9 } }";
     const gateway = await start({
