@@ -46,6 +46,10 @@ function gateEffort({ body, model, warn }: Gate): Effort | undefined {
     if (asked !== undefined && asked !== "none") warn("reasoning.effort: this model does not think");
     // Even an empty `reasoning` is refused by a model that does not think.
     delete body["reasoning"];
+    const { include } = body;
+    // Asking such a model for what it cannot have is an error as well.
+    if (Array.isArray(include))
+      body["include"] = include.filter((entry: JsonValue) => entry !== "reasoning.encrypted_content");
     return "none";
   }
   if (asked === undefined) return defaultEffort;

@@ -16,13 +16,40 @@ import { toResponsesInput } from "./input.ts";
  */
 export function toResponsesBody(call: ProviderCall, names: ToolNames, credential: string): JsonObject {
   const { request, model, warn } = call;
-  const body = request.dialect === "openai-responses" ? passThrough(request) : translate(call, names, credential);
+  const body =
+    request.dialect === "openai-responses" ? passThrough(call, credential) : translate(call, names, credential);
   body["model"] = model.id;
   gateResponsesBody({ body, model, warn });
   return body;
 }
 
-function passThrough(request: ChatRequest): ResponsesBody {
+function passThrough({ request, warn }: ProviderCall, credential: string): ResponsesBody {
+  const body = withInjections(request);
+  const locked = lockedReasoning(request, credential);
+  if (locked.size === 0 || !Array.isArray(body["input"])) return body;
+  warn("input: reasoning encrypted for another API key is left out");
+  body["input"] = body["input"].filter(
+    (item: JsonValue) => !isJsonObject(item) || !locked.has(item["encrypted_content"] ?? null),
+  );
+  return body;
+}
+
+/** Encrypted reasoning that is known to belong to another key: the vendor refuses the whole request for it. */
+function lockedReasoning({ messages }: ChatRequest, credential: string): ReadonlySet<JsonValue> {
+  const locked = new Set<JsonValue>();
+  for (const message of messages) {
+    for (const part of message.content) {
+      if (part.type !== "thinking" || part.state?.protocol !== "openai-responses") continue;
+      const { state } = part;
+      if (state.credential === undefined || state.credential === credential || !isJsonObject(state.value)) continue;
+      const encrypted = state.value["encrypted_content"];
+      if (typeof encrypted === "string") locked.add(encrypted);
+    }
+  }
+  return locked;
+}
+
+function withInjections(request: ChatRequest): ResponsesBody {
   const body: ResponsesBody = { ...request.raw };
   if (request.injections.size === 0) return body;
   const { input } = body;
