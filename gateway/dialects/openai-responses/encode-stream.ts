@@ -7,7 +7,7 @@ import { openAiErrorBody } from "../openai-error.ts";
 import { type FinishedResponse, type FinishingEncoder, PassedStates } from "./finished.ts";
 import { type ItemEvent, ItemWriter } from "./item-writer.ts";
 import { wantsEncryptedReasoning } from "./parse.ts";
-import { conformResponse, rawSequence, rawType, withSequence } from "./raw-events.ts";
+import { conformResponse, rawSequence, rawType, withField } from "./raw-events.ts";
 import { begunResponse, endedResponse, failedResponse, stateFields } from "./response-body.ts";
 
 /**
@@ -23,6 +23,8 @@ export class ResponseStreamEncoder implements StreamEncoder, FinishingEncoder {
   readonly #passed = new PassedStates();
   /** Items that passed through, by place: some hosts leave them out of their terminal event. */
   readonly #passedItems: JsonObject[] = [];
+  /** The name of the function whose call passes through. */
+  #openName: JsonValue | undefined;
   #sequence = 0;
   #begun: JsonObject | undefined;
   /** The vendor's own terminal event, conformed. */
@@ -105,7 +107,7 @@ export class ResponseStreamEncoder implements StreamEncoder, FinishingEncoder {
     this.#passed.push(frame);
     const type = rawType(raw);
     const number = rawSequence(raw);
-    const numbered = number === undefined ? withSequence(raw, this.#sequence) : raw;
+    const numbered = number === undefined ? withField(raw, "sequence_number", this.#sequence) : raw;
     this.#sequence = (number ?? this.#sequence) + 1;
     switch (type) {
       case "response.created":
@@ -120,25 +122,39 @@ export class ResponseStreamEncoder implements StreamEncoder, FinishingEncoder {
       case "response.cancelled":
         this.#terminal = { type, ...this.#conform(numbered) };
         return "";
-      case "response.output_item.done":
-        this.#passItem(numbered);
-        return `event: ${type}\ndata: ${numbered}\n\n`;
       default:
-        return `event: ${type}\ndata: ${numbered}\n\n`;
+        return `event: ${type}\ndata: ${this.#complete(type, numbered)}\n\n`;
     }
   }
 
-  #passItem(raw: string): void {
-    const value: JsonValue = JSON.parse(raw);
-    if (isJsonObject(value) && isJsonObject(value["item"])) this.#passedItems.push(value["item"]);
+  /** The event with what hosts of older versions of this protocol leave out and its clients require. */
+  #complete(type: string, raw: string): string {
+    switch (type) {
+      case "response.output_item.added":
+        this.#openName = itemIn(raw)["name"];
+        return raw;
+      case "response.output_item.done":
+        this.#passedItems.push(itemIn(raw));
+        return raw;
+      case "response.output_text.delta":
+      case "response.output_text.done":
+        return withField(raw, "logprobs", []);
+      case "response.function_call_arguments.done":
+        return withField(raw, "name", this.#openName ?? "");
+      default:
+        return raw;
+    }
   }
 
   #conform(raw: string): { readonly raw: string; readonly response: JsonObject } {
     const value: JsonValue = JSON.parse(raw);
     const event = isJsonObject(value) ? value : {};
     const vendors = isJsonObject(event["response"]) ? event["response"] : {};
-    const defaults = { ...this.#base(), output: this.#passedItems };
-    const response = conformResponse(vendors, stateFields(this.#body), defaults);
+    const { output } = vendors;
+    // A response that ends without the items it has sent would be kept and read back without them.
+    const lost = this.#passedItems.length > 0 && (!Array.isArray(output) || output.length === 0);
+    const fixed = { ...stateFields(this.#body), ...(lost ? { output: this.#passedItems } : {}) };
+    const response = conformResponse(vendors, fixed, this.#base());
     return { raw: response === vendors ? raw : JSON.stringify({ ...event, response }), response };
   }
 
@@ -152,4 +168,9 @@ export class ResponseStreamEncoder implements StreamEncoder, FinishingEncoder {
     this.#sequence += 1;
     return `event: ${type}\ndata: ${text}\n\n`;
   }
+}
+
+function itemIn(raw: string): JsonObject {
+  const value: JsonValue = JSON.parse(raw);
+  return isJsonObject(value) && isJsonObject(value["item"]) ? value["item"] : {};
 }

@@ -10,8 +10,8 @@ export function conformResponse(response: JsonObject, fixed: JsonObject, default
   for (const [field, value] of Object.entries(fixed)) if (!isSame(response[field], value)) changes[field] = value;
   const usage = conformUsage(response["usage"]);
   if (usage !== response["usage"]) changes["usage"] = usage;
-  // OpenAI's own servers send it, and its own schema does not allow it.
-  if (response["user"] === null) changes["user"] = undefined;
+  // OpenAI's own servers send them before there is something to say, and its own schema does not allow it.
+  for (const field of ["user", "usage"]) if (response[field] === null) changes[field] = undefined;
   return Object.keys(changes).length === 0 ? response : { ...response, ...changes };
 }
 
@@ -50,8 +50,8 @@ export function rawSequence(raw: string): number | undefined {
   return found?.[1] === undefined ? undefined : Number(found[1]);
 }
 
-/** Gives a number to an event of a host that counts none. */
-export function withSequence(raw: string, number: number): string {
-  const end = raw.lastIndexOf("}");
-  return `${raw.slice(0, end)},"sequence_number":${number}}`;
+/** Adds a field to an event that has not got it. Never one that stands elsewhere in it: the text is not read. */
+export function withField(raw: string, name: string, value: JsonValue): string {
+  if (raw.includes(`"${name}":`)) return raw;
+  return `${raw.slice(0, raw.lastIndexOf("}"))},"${name}":${JSON.stringify(value)}}`;
 }

@@ -39,7 +39,6 @@ export function begunResponse(info: AnswerInfo, body: JsonObject, model: string 
     top_logprobs: body["top_logprobs"] ?? 0,
     top_p: body["top_p"] ?? 1,
     truncation: body["truncation"] ?? "disabled",
-    usage: null,
     ...(typeof body["user"] === "string" ? { user: body["user"] } : {}),
     metadata: body["metadata"] ?? {},
     ...stateFields(body),
@@ -74,7 +73,7 @@ export function endedResponse(begun: JsonObject, items: ItemWriter): JsonObject 
 const serviceTiers = ["default", "flex", "scale", "priority", "fast", "ultrafast"];
 
 export function failedResponse(begun: JsonObject, error: GatewayError): JsonObject {
-  return { ...begun, status: "failed", error: { code: errorCode(error), message: error.message }, usage: null };
+  return { ...begun, status: "failed", error: { code: errorCode(error), message: error.message } };
 }
 
 export function toResponseUsage(usage: Usage): JsonObject {
