@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction } from "express";
 import type { IncomingHttpHeaders } from "node:http";
 import { GatewayError } from "../router/errors.ts";
 import { newTraceId } from "./chat/handle-chat.ts";
+import { headerSafe } from "./chat/response-headers.ts";
 import { openAiErrorBody } from "./dialects/openai-error.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { toGatewayError } from "./failure.ts";
@@ -39,6 +40,9 @@ export function createApp(parts: AppParts): Express {
     const trace = newTraceId();
     response.locals.trace = trace;
     response.setHeader("x-throughline-trace", trace);
+    // Where OpenAI's clients look for it, and Anthropic's.
+    response.setHeader("x-request-id", trace);
+    response.setHeader("request-id", trace);
     if (parts.draining()) {
       response.setHeader("connection", "close");
     }
@@ -99,6 +103,8 @@ function failed(parts: AppParts) {
     const trace = response.locals.trace;
     if (failure.retryAfterMs !== undefined)
       response.setHeader("retry-after", String(Math.ceil(failure.retryAfterMs / 1000)));
+    if (failure.vendor?.requestId !== undefined)
+      response.setHeader("x-throughline-vendor-request-id", headerSafe(failure.vendor.requestId));
     response.removeHeader("content-length");
     response
       .status(failure.status)

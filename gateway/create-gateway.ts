@@ -12,12 +12,14 @@ import { createSqliteStore } from "../memory/sqlite-store.ts";
 import { createStaticEmbedder } from "../memory/static-embedder.ts";
 import { classify } from "../router/classify.ts";
 import { createRouter, type OwnedRouter } from "../router/create-router.ts";
+import { defaultExecuteLimits } from "../router/execute.ts";
 import { createPooledFetch } from "../router/pooled-fetch.ts";
 import { createAskModel } from "./ask-model.ts";
 import { type ConnectedProviders, connectProviders } from "./connect-providers.ts";
 import { createApp } from "./create-app.ts";
 import { createCarriedState } from "./chat/carried-state.ts";
 import { createAuthenticator } from "./identity.ts";
+import { createEmbeddingModels } from "./embeddings/embedding-models.ts";
 import { createEraseUser } from "./erase-user.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -39,6 +41,7 @@ export type Gateway = {
 };
 
 const clock = () => new Date();
+const pause = (delayMs: number, signal: AbortSignal) => sleep(delayMs, undefined, { signal, ref: false });
 /** Jobs that may wait to be remembered; beyond it a turn is refused by the queue, and the client is told. */
 const maxQueuedJobs = 100_000;
 const maxJobAttempts = 5;
@@ -59,7 +62,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
     classify,
     clock: Date.now,
     random: Math.random,
-    sleep: (delayMs, signal) => sleep(delayMs, undefined, { signal, ref: false }),
+    sleep: pause,
     options: {
       limits: pickLimits(config),
       missingProviders: config.missingProviders,
@@ -80,6 +83,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
       openings: createOpenings(store.ledger),
       carriedState: createCarriedState(store.vendorStates, log),
       responses: store.responses,
+      embeddings: offerEmbeddings(config, providers, store),
       eraseUser: createEraseUser({ ...store, memory, store: store.memories }),
       metrics,
       traces: createTraces(keptTraces),
@@ -169,6 +173,14 @@ async function openStore(config: Config) {
       await memories.close();
       database.close();
     },
+  };
+}
+
+function offerEmbeddings(config: Config, { providers }: ConnectedProviders, { embedder }: OpenStore) {
+  const limits = { ...defaultExecuteLimits, ...pickLimits(config) };
+  return {
+    models: createEmbeddingModels({ config, providers, embedder }),
+    embed: { now: Date.now, random: Math.random, sleep: pause, limits },
   };
 }
 

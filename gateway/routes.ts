@@ -9,6 +9,7 @@ import type { Route } from "./create-app.ts";
 import { anthropicMessages } from "./dialects/anthropic-messages/dialect.ts";
 import { openAiChat } from "./dialects/openai-chat/dialect.ts";
 import { openAiResponses } from "./dialects/openai-responses/dialect.ts";
+import { createEmbeddingsRoute, type EmbeddingsParts } from "./embeddings/handle-embeddings.ts";
 import type { EraseUser } from "./erase-user.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -33,6 +34,7 @@ export type RouteParts = {
   readonly carriedState: CarriedState;
   readonly responses: ResponseStore;
   readonly eraseUser: EraseUser;
+  readonly embeddings: Pick<EmbeddingsParts, "models" | "embed">;
   readonly metrics: Metrics;
   readonly traces: Traces;
   readonly log: Logger;
@@ -66,9 +68,10 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       dialect: openAiResponses,
     },
     ...createResponseRoutes(parts.responses, openConversation),
+    { method: "post", path: "/v1/embeddings", handle: createEmbeddingsRoute({ ...parts, ...parts.embeddings }) },
     { method: "post", path: "/v1/route", handle: createExplainRoute(openAiChat, router, memoryTokens) },
-    { method: "get", path: "/v1/models", handle: createListModels(router) },
-    { method: "get", path: "/v1/models/*id", handle: createGetModel(router) },
+    { method: "get", path: "/v1/models", handle: createListModels(router, parts.embeddings.models) },
+    { method: "get", path: "/v1/models/*id", handle: createGetModel(router, parts.embeddings.models) },
     ...createMemoryRoutes(memory, parts.clock, parts.eraseUser),
     { method: "get", path: "/v1/memory-jobs", handle: createMemoryJobsRoute(parts.queue) },
     { method: "get", path: "/v1/traces/:id", handle: createTraceRoute(traces) },

@@ -15,7 +15,7 @@ export type Trace = {
   readonly stream: boolean;
   readonly taskClass: string | undefined;
   readonly plan: Plan | undefined;
-  readonly model: Model | undefined;
+  readonly model: Pick<Model, "id" | "provider"> | undefined;
   readonly attempts: readonly Attempt[];
   readonly memory: {
     readonly status: "hit" | "miss" | "off" | "degraded";

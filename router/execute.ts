@@ -8,21 +8,18 @@ import type { HoldLimits } from "./hold-back.ts";
 import type { Model } from "./model.ts";
 import { modelName } from "./model.ts";
 import type { Provider } from "./provider.ts";
+import type { RetryLimits } from "./retry-wait.ts";
+import { retryWaitMs } from "./retry-wait.ts";
 import type { Attempt, Candidate, Execution, Plan } from "./router.ts";
 
-export type ExecuteLimits = HoldLimits & {
-  /** From the request's beginning to the last event of its answer. */
-  readonly requestTimeoutMs: number;
-  /** Until an attempt's first meaningful event. The last candidate may use all the time that is left. */
-  readonly attemptTimeoutMs: number;
-  readonly maxAttemptsPerCandidate: number;
-  readonly maxAttempts: number;
-  /** The first wait before a retry; doubled each time, and a random part of it is waited. */
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
-  /** A vendor that asks for a longer wait is left for the next candidate. */
-  readonly maxRetryAfterMs: number;
-};
+export type ExecuteLimits = HoldLimits &
+  RetryLimits & {
+    /** From the request's beginning to the last event of its answer. */
+    readonly requestTimeoutMs: number;
+    /** Until an attempt's first meaningful event. The last candidate may use all the time that is left. */
+    readonly attemptTimeoutMs: number;
+    readonly maxAttempts: number;
+  };
 
 export const defaultExecuteLimits: ExecuteLimits = {
   requestTimeoutMs: 900_000,
@@ -160,14 +157,9 @@ const maxWarnings = 50;
 function retryWait(run: Run, error: GatewayError, tries: number, breaker: Health, isLast: boolean): number | undefined {
   const { deps, attempts, deadline } = run;
   const { limits } = deps;
-  if (failures[error.code].retry !== "same") return undefined;
-  if (tries >= limits.maxAttemptsPerCandidate || attempts.length >= limits.maxAttempts) return undefined;
+  const waitMs = retryWaitMs(error, tries, limits, deps.random);
+  if (waitMs === undefined || attempts.length >= limits.maxAttempts) return undefined;
   if (!isLast && breaker.stateAt(deps.now()) === "open") return undefined;
-  const asked = error.retryAfterMs ?? 0;
-  if (asked > limits.maxRetryAfterMs) return undefined;
-  const backoff = Math.min(limits.backoffMs * 2 ** (tries - 1), limits.maxBackoffMs);
-  // At least half of it: a wait of nothing would hit a struggling vendor again at once.
-  const waitMs = asked + backoff * (0.5 + deps.random() / 2);
   return deps.now() + waitMs < deadline ? waitMs : undefined;
 }
 

@@ -12,6 +12,10 @@ export interface Provider {
   chat(call: ProviderCall): Promise<ProviderAnswer>;
   /** Absent where the host sells no embeddings. */
   embed?(call: EmbedCall): Promise<EmbedAnswer>;
+  /** Whether `embed` also takes tokens: their numbers mean something to the host that made them alone. */
+  readonly embedsTokens?: boolean;
+  /** The input tokens of a request by the vendor's own count, memory included. Absent where the host does not count. */
+  countTokens?(call: ProviderCall): Promise<number>;
 }
 
 export type ProviderCall = {
@@ -41,7 +45,11 @@ export type ProviderAnswer = {
 export type EmbedCall = {
   readonly model: string;
   readonly input: readonly string[];
+  /** In place of `input`, each text's tokens: only where the provider `embedsTokens`. */
+  readonly tokens?: readonly (readonly number[])[];
   readonly dimensions?: number;
+  /** As the client named them; a provider that passes it on does so hashed. */
+  readonly endUser?: string;
   readonly signal: AbortSignal;
 };
 export type EmbedAnswer = { readonly vectors: readonly Float32Array[]; readonly usage: Usage };

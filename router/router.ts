@@ -94,7 +94,7 @@ export type Plan = {
 };
 
 export type Attempt = {
-  readonly model: Model;
+  readonly model: Pick<Model, "id" | "provider">;
   readonly startedAt: string;
   readonly durationMs: number;
   /** Absent for the attempt that answered. */

@@ -369,7 +369,7 @@ function finish(parts: ChatParts, life: Life, status: number, failure: GatewayEr
 }
 
 /** One line per request: who, what, how long, how much; no content, no secret. */
-function logLine(log: Logger, trace: Trace): void {
+export function logLine(log: Logger, trace: Trace): void {
   const line = {
     trace: trace.id,
     route: trace.route,

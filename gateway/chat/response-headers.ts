@@ -43,6 +43,6 @@ export function formatCost(cost: NanoUsd | null): string {
 }
 
 /** Text from configuration or a vendor, made fit for a header: anything else becomes `?`. */
-function headerSafe(text: string): string {
+export function headerSafe(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?");
 }

@@ -1,33 +1,41 @@
 import { GatewayError } from "../../router/errors.ts";
 import { nearest } from "../../router/nearest.ts";
 import type { Router } from "../../router/router.ts";
+import type { EmbeddingModels } from "../embeddings/embedding-models.ts";
 import type { Handler } from "../handler.ts";
 
-/** `GET /v1/models`: every name a client may send, in OpenAI's shape. */
-export function createListModels(router: Router): Handler {
+/** `GET /v1/models`: every name a client may send, for chat and for embeddings, in OpenAI's shape. */
+export function createListModels(router: Router, embeddings: EmbeddingModels): Handler {
   return (_request, response) => {
-    response.json({ object: "list", data: router.modelNames.map((id) => describe(router, id)) });
+    const data = namesOf(router, embeddings).map((id) => describe(router, embeddings, id));
+    response.json({ object: "list", data });
   };
 }
 
 /** `GET /v1/models/:id`; ids hold slashes, so the rest of the path is the id. */
-export function createGetModel(router: Router): Handler {
+export function createGetModel(router: Router, embeddings: EmbeddingModels): Handler {
   return (request, response) => {
     const parts = request.params["id"];
     const id = Array.isArray(parts) ? parts.join("/") : String(parts);
-    if (!router.modelNames.includes(id)) {
-      const near = nearest(id, router.modelNames);
+    const names = namesOf(router, embeddings);
+    if (!names.includes(id)) {
+      const near = nearest(id, names);
       const hint = near.length === 0 ? "" : ` Did you mean ${near.join(" or ")}?`;
       throw new GatewayError("unknown_model", `No model '${id.slice(0, 100)}' here.${hint}`, { param: "model" });
     }
-    response.json(describe(router, id));
+    response.json(describe(router, embeddings, id));
   };
 }
 
-function describe(router: Router, id: string) {
+function namesOf(router: Router, embeddings: EmbeddingModels): readonly string[] {
+  return [...new Set([...router.modelNames, ...embeddings.names])];
+}
+
+function describe(router: Router, embeddings: EmbeddingModels, id: string) {
   const model = router.models.find(
     (candidate) => candidate.id === id || `${candidate.provider}/${candidate.id}` === id,
   );
   const created = model?.released === undefined ? 0 : Math.floor(Date.parse(model.released) / 1000);
-  return { id, object: "model", created, owned_by: model?.provider ?? "throughline" };
+  const owner = model?.provider ?? (embeddings.names.includes(id) ? embeddings.resolve(id).model.provider : undefined);
+  return { id, object: "model", created, owned_by: owner ?? "throughline" };
 }

@@ -59,7 +59,31 @@ async function chat(vendor: Vendor, call: ProviderCall): Promise<ProviderAnswer>
   };
 }
 
+/** The vendor refuses more in one request. */
+const maxBatch = 100;
+/** Requests of one long list that are under way at once. */
+const maxParallel = 4;
+
+/** All of a list's vectors in its order, however many requests they take. */
 async function embed(vendor: Vendor, call: EmbedCall): Promise<EmbedAnswer> {
+  const vectors: Float32Array[] = [];
+  let inputTokens = 0;
+  let estimated = false;
+  for (let start = 0; start < call.input.length; start += maxBatch * maxParallel) {
+    const wave = call.input.slice(start, start + maxBatch * maxParallel);
+    const batches = Array.from({ length: Math.ceil(wave.length / maxBatch) }, (_, batch) =>
+      embedBatch(vendor, { ...call, input: wave.slice(batch * maxBatch, (batch + 1) * maxBatch) }),
+    );
+    for (const answer of await Promise.all(batches)) {
+      vectors.push(...answer.vectors);
+      inputTokens += answer.usage.inputTokens;
+      estimated ||= answer.usage.estimated;
+    }
+  }
+  return { vectors, usage: { ...noUsage, inputTokens, estimated } };
+}
+
+async function embedBatch(vendor: Vendor, call: EmbedCall): Promise<EmbedAnswer> {
   const response = await ask(vendor, call.signal, async (httpOptions) => {
     await vendor.client.models.embedContent({
       model: call.model,

@@ -5,23 +5,26 @@ import { readWhole } from "../pooled-fetch.ts";
 import type { EmbedAnswer, EmbedCall } from "../provider.ts";
 import { failureOf, parseVendorJson } from "../vendor-call.ts";
 import { embeddedFailure } from "../vendor-errors.ts";
+import { toEndUser } from "./openai-chat/request.ts";
 import { toChatUsage } from "./openai-chat/usage.ts";
 import type { OpenAiClient } from "./openai-client.ts";
 import { openAiErrors } from "./openai-errors.ts";
 import { toWellFormedJson } from "./well-formed-json.ts";
 
-/** Vectors in the order of the input. `encoding` `base64` is a third of the bytes, where the host knows it. */
+/** Vectors in the order of the input. `endUser` only for hosts that take one. `encoding` `base64` is a third of the bytes, where the host knows it. */
 export async function callEmbeddings(
   client: OpenAiClient,
   encoding: "base64" | "float",
   call: EmbedCall,
+  endUser?: string,
 ): Promise<EmbedAnswer> {
   const { provider } = client;
   const json = toWellFormedJson({
     model: call.model,
-    input: call.input,
+    input: call.tokens ?? call.input,
     encoding_format: encoding,
     ...(call.dimensions === undefined ? undefined : { dimensions: call.dimensions }),
+    ...(endUser === undefined ? undefined : { user: toEndUser(endUser) }),
   });
   const response = await client.post("/embeddings", json, call.signal);
   let text: string;
@@ -34,7 +37,7 @@ export async function callEmbeddings(
   if (!isJsonObject(body)) throw broken(provider, "answered something that is no object");
   if (isJsonObject(body["error"])) throw embeddedFailure({ provider, body, rules: openAiErrors });
   const usage = toChatUsage(isJsonObject(body["usage"]) ? body["usage"] : {}, undefined);
-  return { vectors: vectorsOf(provider, body, call.input.length), usage };
+  return { vectors: vectorsOf(provider, body, (call.tokens ?? call.input).length), usage };
 }
 
 function vectorsOf(provider: string, body: JsonObject, wanted: number): Float32Array[] {

@@ -18,7 +18,8 @@ export function createOpenAiProvider(options: ProviderOptions): Provider {
   return {
     id: options.id,
     chat: (call) => (needsResponses(call) ? callResponses(client, call) : callChat(client, openAiChatHost, call)),
-    embed: (call) => callEmbeddings(client, "base64", call),
+    embed: (call) => callEmbeddings(client, "base64", call, call.endUser),
+    embedsTokens: true,
   };
 }
 

@@ -1,0 +1,160 @@
+import { type EmbedDeps, embedWithRetries } from "../../router/embed.ts";
+import { GatewayError } from "../../router/errors.ts";
+import { modelName } from "../../router/model.ts";
+import type { NanoUsd } from "../../router/model.ts";
+import { costOf } from "../../router/price.ts";
+import type { EmbedAnswer } from "../../router/provider.ts";
+import type { Attempt } from "../../router/router.ts";
+import { logLine } from "../chat/handle-chat.ts";
+import { formatCost, headerSafe } from "../chat/response-headers.ts";
+import { readObject } from "../dialects/read.ts";
+import { toGatewayError } from "../failure.ts";
+import { callerOf, type GatewayRequest, type GatewayResponse, type Handler } from "../handler.ts";
+import { type Caller, checkName, userOf } from "../identity.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Traces } from "../traces.ts";
+import type { EmbeddingModels, OfferedEmbedding } from "./embedding-models.ts";
+import { type EmbeddingsRequest, parseEmbeddings, toEmbeddingsBody } from "./embeddings-body.ts";
+
+export type EmbeddingsParts = {
+  readonly models: EmbeddingModels;
+  readonly embed: EmbedDeps;
+  readonly metrics: Metrics;
+  readonly traces: Traces;
+  readonly log: Logger;
+  readonly clock: () => Date;
+};
+
+/** What is known of a request so far; becomes its trace, its log line and its metrics, however it ends. */
+type Life = {
+  readonly trace: string;
+  readonly startedAt: number;
+  readonly at: Date;
+  readonly caller: Caller;
+  user?: string;
+  requested?: string;
+  offered?: OfferedEmbedding;
+  answer?: EmbedAnswer;
+  cost?: NanoUsd | null;
+  readonly attempts: Attempt[];
+  readonly warnings: string[];
+};
+
+/** `POST /v1/embeddings`, as at OpenAI, of any vendor or of the embedder in this process. */
+export function createEmbeddingsRoute(parts: EmbeddingsParts): Handler {
+  return async (request, response) => {
+    const hangUp = new AbortController();
+    response.once("close", () => {
+      if (!response.writableFinished) hangUp.abort(new DOMException("The client closed the request", "AbortError"));
+    });
+    const life: Life = {
+      trace: response.locals.trace,
+      startedAt: performance.now(),
+      at: parts.clock(),
+      caller: callerOf(response),
+      attempts: [],
+      warnings: [],
+    };
+    response.locals.accounted = true;
+    parts.metrics.inFlight(1);
+    try {
+      await serve(parts, life, request, response, hangUp.signal);
+      finish(parts, life, 200, undefined);
+    } catch (thrown) {
+      if (hangUp.signal.aborted) {
+        finish(parts, life, 499, { code: "client_closed", message: "The client closed the request." });
+        return;
+      }
+      const failure = toGatewayError(thrown);
+      finish(parts, life, failure.status, failure);
+      throw failure;
+    } finally {
+      parts.metrics.inFlight(-1);
+    }
+  };
+}
+
+async function serve(
+  parts: EmbeddingsParts,
+  life: Life,
+  http: GatewayRequest,
+  response: GatewayResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = parseEmbeddings(readObject(http.body, "body"));
+  life.requested = asked.model;
+  const user = userOf({ ...life.caller, ...fallbackUser(life.caller, asked) }, http.headers);
+  if (user !== undefined) life.user = user;
+  const offered = parts.models.resolve(asked.model);
+  life.offered = offered;
+  const answer = await embedWithRetries(parts.embed, offered.provider, toCall(asked, offered, signal), (attempt) =>
+    life.attempts.push(attempt),
+  );
+  life.answer = answer;
+  const { costNanoUsd, warnings } = costOf(offered.model, answer.usage, life.at.toISOString());
+  life.cost = costNanoUsd;
+  life.warnings.push(...warnings, ...asked.unknownFields.map((field) => `${field.slice(0, 60)}: not carried`));
+  response.setHeader("x-throughline-model", modelName(offered.model));
+  response.setHeader("x-throughline-cost-usd", formatCost(costNanoUsd));
+  response.setHeader("x-throughline-attempts", life.attempts.length);
+  if (life.warnings.length > 0) {
+    response.setHeader("x-throughline-warnings", headerSafe(life.warnings.join("; ")).slice(0, 2000));
+  }
+  response.json(toEmbeddingsBody(answer, { model: offered.model.id, encoding: asked.encoding }));
+}
+
+/** The body's `user` speaks where neither key nor header does. */
+function fallbackUser(caller: Caller, { user }: EmbeddingsRequest): { fallbackUser?: string } {
+  if (user !== undefined) return { fallbackUser: checkName(user, "user") };
+  return caller.fallbackUser === undefined ? {} : { fallbackUser: caller.fallbackUser };
+}
+
+function toCall(asked: EmbeddingsRequest, { model, provider }: OfferedEmbedding, signal: AbortSignal) {
+  if (asked.tokens !== undefined && provider.embedsTokens !== true) {
+    const message = `'input' holds tokens, which are OpenAI's own and mean nothing to ${modelName(model)}: send text.`;
+    throw new GatewayError("invalid_request", message, { param: "input" });
+  }
+  return {
+    model: model.id,
+    input: asked.input,
+    signal,
+    ...(asked.tokens === undefined ? {} : { tokens: asked.tokens }),
+    ...(asked.dimensions === undefined ? {} : { dimensions: asked.dimensions }),
+    ...(asked.user === undefined ? {} : { endUser: asked.user }),
+  };
+}
+
+function finish(
+  parts: EmbeddingsParts,
+  life: Life,
+  status: number,
+  error: { readonly code: GatewayError["code"] | "client_closed"; readonly message: string } | undefined,
+): void {
+  const trace = {
+    id: life.trace,
+    at: life.at.toISOString(),
+    route: "embeddings",
+    tenant: life.caller.tenant,
+    user: life.user,
+    session: undefined,
+    requested: life.requested,
+    stream: false,
+    taskClass: undefined,
+    plan: undefined,
+    model: life.offered?.model,
+    attempts: life.attempts,
+    memory: { status: "off", recalled: [], tokens: 0, recallMs: 0, remembered: false },
+    usage: life.answer?.usage,
+    costNanoUsd: life.cost,
+    warnings: life.warnings,
+    status,
+    finish: undefined,
+    error: error === undefined ? undefined : { code: error.code, message: error.message },
+    durationMs: performance.now() - life.startedAt,
+    ttftMs: undefined,
+  } as const;
+  parts.traces.add(trace);
+  parts.metrics.request(trace);
+  logLine(parts.log, trace);
+}
