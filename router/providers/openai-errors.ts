@@ -1,6 +1,9 @@
 import type { VendorErrorRules } from "../vendor-errors.ts";
 
-/** What OpenAI and the hosts that speak its protocols put into `error.code` and `error.type`. */
+/**
+ * What OpenAI and the hosts that speak its protocols put into `error.code` and `error.type`. Words that only say "ours, not
+ * yours" (`server_error`) are left out: the status beside them tells an overloaded vendor (503) from a broken one (500).
+ */
 export const openAiErrors: VendorErrorRules = {
   codes: {
     context_length_exceeded: "context_overflow",
@@ -25,9 +28,6 @@ export const openAiErrors: VendorErrorRules = {
     server_overloaded: "overloaded",
     overloaded_error: "overloaded",
     engine_overloaded: "overloaded",
-    server_error: "provider_error",
-    internal_error: "provider_error",
-    internal_server_error: "provider_error",
     vector_store_timeout: "timeout",
     content_policy_violation: "content_policy",
     content_filter: "content_policy",
