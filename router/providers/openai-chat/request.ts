@@ -17,7 +17,7 @@ import { toChatMessages } from "./messages.ts";
  */
 export function toChatBody(call: ProviderCall, host: ChatHost, names: ToolNames): JsonObject {
   const { request, model, warn } = call;
-  const body = request.dialect === "openai-chat" ? passThrough(request) : translate(call, host, names);
+  const body = request.dialect === "openai-chat" ? passThrough(request, host) : translate(call, host, names);
   body["model"] = model.id;
   if (request.stream && host.streamUsage) {
     const options = isJsonObject(body["stream_options"]) ? body["stream_options"] : {};
@@ -30,8 +30,12 @@ export function toChatBody(call: ProviderCall, host: ChatHost, names: ToolNames)
 }
 
 /** What the client wrote, field by field and in its order; a vendor's prompt cache sees the same bytes as without us. */
-function passThrough(request: ChatRequest): ChatBody {
+function passThrough(request: ChatRequest, host: ChatHost): ChatBody {
   const body: ChatBody = { ...request.raw };
+  if (host.cacheMarks !== "cache_control" && holdsCacheMarks(request)) {
+    // Anthropic's markers: a host that does not know them refuses the whole request, and caches by itself.
+    for (const field of ["messages", "tools"]) body[field] = withoutCacheMarks(body[field]);
+  }
   if (request.injections.size === 0) return body;
   const messages: JsonValue[] = Array.isArray(body["messages"]) ? [...body["messages"]] : [];
   for (const [index, block] of request.injections) {
@@ -44,6 +48,31 @@ function passThrough(request: ChatRequest): ChatBody {
   }
   body["messages"] = messages;
   return body;
+}
+
+function holdsCacheMarks({ messages, raw }: ChatRequest): boolean {
+  const marked = messages.some((message) =>
+    message.content.some((part) => "cache" in part && part.cache !== undefined),
+  );
+  return marked || (Array.isArray(raw["tools"]) && raw["tools"].some(isMarked));
+}
+
+function isMarked(value: JsonValue): boolean {
+  return isJsonObject(value) && value["cache_control"] !== undefined;
+}
+
+/** The marks of a list's entries and of the parts in them. */
+function withoutCacheMarks(list: JsonValue | undefined): JsonValue | undefined {
+  if (!Array.isArray(list)) return list;
+  return list.map((entry: JsonValue): JsonValue => {
+    if (!isJsonObject(entry)) return entry;
+    const { cache_control: _mark, ...rest } = entry;
+    return Array.isArray(rest["content"])
+      ? { ...rest, content: withoutCacheMarks(rest["content"]) ?? null }
+      : isMarked(entry)
+        ? rest
+        : entry;
+  });
 }
 
 function injected(block: string, content: JsonValue | undefined): JsonValue {
