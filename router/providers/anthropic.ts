@@ -8,6 +8,7 @@ import { createMessageDecoder, decodeMessage } from "./anthropic-messages/answer
 import { anthropicErrors } from "./anthropic-messages/errors.ts";
 import { toPassThrough } from "./anthropic-messages/pass-through.ts";
 import { type MessagesRequest, toMessagesRequest } from "./anthropic-messages/request.ts";
+import { toWellFormedJson } from "./well-formed-json.ts";
 
 const defaultBaseUrl = "https://api.anthropic.com";
 
@@ -67,10 +68,12 @@ async function post(
   try {
     return await client
       .post("/v1/messages", {
-        body,
+        body: toWellFormedJson(body),
         signal,
         stream: body["stream"] === true,
         headers: {
+          // The SDK takes text for a body only with its type.
+          "content-type": "application/json",
           "anthropic-version": version,
           ...(betas.length === 0 ? undefined : { "anthropic-beta": betas.join(",") }),
         },
