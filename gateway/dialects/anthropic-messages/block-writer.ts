@@ -87,7 +87,13 @@ export class BlockWriter {
   stop(): JsonObject {
     const explained =
       this.#refusal === "" ? {} : { stop_details: { type: "refusal", category: null, explanation: this.#refusal } };
-    return { stop_reason: toStopReason(this.#finish), stop_sequence: this.#finish?.stopSequence ?? null, ...explained };
+    // OpenAI refuses in words and then just stops; here the reason is where a client looks for it.
+    const refused = this.#refusal !== "" && this.#finish?.reason === "stop";
+    return {
+      stop_reason: refused ? stopReasons["content-filter"] : toStopReason(this.#finish),
+      stop_sequence: this.#finish?.stopSequence ?? null,
+      ...explained,
+    };
   }
 
   #append(kind: "text" | "thinking", text: string): BlockStep[] {
