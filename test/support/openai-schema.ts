@@ -8,6 +8,8 @@ export const noSchema = existsSync(file) ? false : "skipped: no ../shared/spec/o
 export type SchemaName =
   | "CreateChatCompletionResponse"
   | "CreateChatCompletionStreamResponse"
+  | "Response"
+  | "ResponseStreamEvent"
   | "ListModelsResponse"
   | "Model"
   | "ErrorResponse";
