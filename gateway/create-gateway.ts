@@ -77,6 +77,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
     routes: createRoutes({
       config,
       router,
+      providers: providers.providers,
       memory,
       store: store.memories,
       queue: store.queue,

@@ -3,6 +3,7 @@ import type { MemoryService } from "../memory/create-memory.ts";
 import type { JobQueue } from "../memory/job-queue.ts";
 import type { MemoryStore } from "../memory/memory-store.ts";
 import type { OwnedRouter } from "../router/create-router.ts";
+import type { Provider } from "../router/provider.ts";
 import type { CarriedState } from "./chat/carried-state.ts";
 import { createChatHandler, type Openings } from "./chat/handle-chat.ts";
 import type { Route } from "./create-app.ts";
@@ -16,6 +17,7 @@ import type { Metrics } from "./metrics.ts";
 import { createOpenConversation } from "./responses/open-conversation.ts";
 import { createResponseRoutes } from "./responses/response-routes.ts";
 import type { ResponseStore } from "./responses/response-store.ts";
+import { createCountTokensRoute } from "./routes/count-tokens.ts";
 import { createExplainRoute } from "./routes/explain-route.ts";
 import { createReadiness, liveness } from "./routes/health.ts";
 import { createMemoryRoutes } from "./routes/memories.ts";
@@ -27,6 +29,7 @@ import type { Traces } from "./traces.ts";
 export type RouteParts = {
   readonly config: Config;
   readonly router: OwnedRouter;
+  readonly providers: ReadonlyMap<string, Provider>;
   readonly memory: MemoryService | undefined;
   readonly store: MemoryStore;
   readonly queue: JobQueue;
@@ -59,6 +62,12 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       method: "post",
       path: "/v1/messages",
       handle: createChatHandler(anthropicMessages, "messages", chat),
+      dialect: anthropicMessages,
+    },
+    {
+      method: "post",
+      path: "/v1/messages/count_tokens",
+      handle: createCountTokensRoute(parts),
       dialect: anthropicMessages,
     },
     {

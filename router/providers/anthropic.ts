@@ -1,10 +1,11 @@
 import Anthropic from "@anthropic-ai/sdk";
-import type { ChatRequest } from "../chat.ts";
+import { readWhole } from "../pooled-fetch.ts";
 import type { ProviderOptions } from "../provider-options.ts";
 import type { Provider, ProviderAnswer, ProviderCall } from "../provider.ts";
 import { answerHeaders, failureOf, vendorFetch } from "../vendor-call.ts";
 import { answerFrames } from "./answer-frames.ts";
 import { createMessageDecoder, decodeMessage } from "./anthropic-messages/answer.ts";
+import { readTokenCount, toCountRequest } from "./anthropic-messages/count-tokens.ts";
 import { anthropicErrors } from "./anthropic-messages/errors.ts";
 import { toPassThrough } from "./anthropic-messages/pass-through.ts";
 import { type MessagesRequest, toMessagesRequest } from "./anthropic-messages/request.ts";
@@ -34,12 +35,13 @@ export function createAnthropicProvider(options: ProviderOptions): Provider {
   return {
     id: options.id,
     chat: (call) => chat(client, options.id, call),
+    countTokens: (call) => countTokens(client, options.id, call),
   };
 }
 
 async function chat(client: Anthropic, provider: string, call: ProviderCall): Promise<ProviderAnswer> {
-  const sent = speaksIt(call.request) ? toPassThrough(call) : toMessagesRequest(call);
-  const response = await post(client, provider, call.signal, sent);
+  const sent = toRequest(call);
+  const response = await post(client, provider, call.signal, "/v1/messages", sent);
   const context = { provider, names: sent.names };
   return {
     protocol: "anthropic-messages",
@@ -54,8 +56,18 @@ async function chat(client: Anthropic, provider: string, call: ProviderCall): Pr
   };
 }
 
-function speaksIt(request: ChatRequest): boolean {
-  return request.dialect === "anthropic-messages";
+async function countTokens(client: Anthropic, provider: string, call: ProviderCall): Promise<number> {
+  const sent = toCountRequest(toRequest(call));
+  const response = await post(client, provider, call.signal, "/v1/messages/count_tokens", sent);
+  try {
+    return readTokenCount(provider, (await readWhole(response)).toString("utf8"));
+  } catch (error) {
+    throw failureOf(provider, error, call.signal);
+  }
+}
+
+function toRequest(call: ProviderCall): MessagesRequest {
+  return call.request.dialect === "anthropic-messages" ? toPassThrough(call) : toMessagesRequest(call);
 }
 
 /** `client.messages.create` would warn on the console about old models, and its types would not let unknown fields by. */
@@ -63,11 +75,12 @@ async function post(
   client: Anthropic,
   provider: string,
   signal: AbortSignal,
+  path: string,
   { body, version, betas }: MessagesRequest,
 ): Promise<Response> {
   try {
     return await client
-      .post("/v1/messages", {
+      .post(path, {
         body: toWellFormedJson(body),
         signal,
         stream: body["stream"] === true,
