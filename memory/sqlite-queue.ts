@@ -5,6 +5,7 @@ import { MemoryStoreError } from "./memory-store-error.ts";
 import type { Owner } from "./memory.ts";
 import type { Database } from "./sqlite/database.ts";
 import { array, arrays, checkOwner } from "./sqlite/owners.ts";
+import { hasEnded, processMark } from "./sqlite/process-mark.ts";
 
 export type SqliteQueueOptions = {
   /** Jobs that wait or run. As many dead ones are kept besides, the newest. */
@@ -38,6 +39,7 @@ class SqliteQueue implements JobQueue {
   readonly #database: Database;
   readonly #options: SqliteQueueOptions;
   #closed = false;
+  #tookOver = false;
 
   constructor(database: Database, options: SqliteQueueOptions) {
     this.#database = database;
@@ -65,17 +67,18 @@ class SqliteQueue implements JobQueue {
 
   async claim(limit: number, leaseMs: number): Promise<readonly Job[]> {
     const now = this.#options.clock();
+    if (!this.#tookOver) await this.#takeOver(now);
     // A look without the write lock: an idle queue is asked often.
     if (this.#get("SELECT 1 FROM job WHERE first = 1 AND available <= ? LIMIT 1", now) === undefined) return [];
     return this.#write(() => {
       this.#buryLost(now);
       const sql = "SELECT number, state FROM job WHERE first = 1 AND available <= ? ORDER BY number LIMIT ?";
       const take = `
-        UPDATE job SET state = ${RUNNING}, attempts = attempts + 1, available = ?
+        UPDATE job SET state = ${RUNNING}, attempts = attempts + 1, available = ?, worker = ?
         WHERE number = ? RETURNING ${columns}`;
       return this.#all(sql, now, clamp(limit)).flatMap(([number, state]) => {
         this.#recount(Number(state), RUNNING);
-        const claimed = this.#get(take, now + leaseMs, Number(number));
+        const claimed = this.#get(take, now + leaseMs, processMark, Number(number));
         return claimed === undefined ? [] : [toJob(claimed)];
       });
     });
@@ -164,6 +167,17 @@ class SqliteQueue implements JobQueue {
     this.#run("UPDATE job SET first = 0 WHERE tenant = ? AND user = ? AND first = 1", tenant, user);
     const oldest = `SELECT min(number) FROM job WHERE tenant = ? AND user = ? AND state = ${READY}`;
     this.#run(`UPDATE job SET first = 1 WHERE number = (${oldest})`, tenant, user);
+  }
+
+  /** Ends the leases of processes that are gone: after a kill nobody should wait for them to run out. */
+  async #takeOver(now: number): Promise<void> {
+    await this.#write(() => {
+      const held = `SELECT number, worker FROM job WHERE state = ${RUNNING} AND worker IS NOT NULL LIMIT ${MAX_LIMIT}`;
+      for (const [number, worker] of this.#all(held)) {
+        if (hasEnded(String(worker))) this.#run("UPDATE job SET available = ? WHERE number = ?", now, Number(number));
+      }
+    });
+    this.#tookOver = true;
   }
 
   /** A job whose worker was lost as often as it may be tried would take down the next one too. */

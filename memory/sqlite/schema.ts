@@ -89,4 +89,6 @@ export const schema: readonly string[] = [
     PRIMARY KEY (session, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Who runs a job: what a killed process held is given out again at once, not when its lease has run out.
+  "ALTER TABLE job ADD COLUMN worker TEXT",
 ];

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -276,6 +277,26 @@ describe("the queue in a file", () => {
     const { ready } = await queue.depth();
     expect(ready).toBeGreaterThanOrEqual(said.flat().length);
     expect(ids(await queue.claim(5, lease)).toSorted()).toEqual(["left-0", "right-0"]);
+    database.close();
+    rmSync(place, { recursive: true });
+  });
+
+  it("gives out again at once what a process held that is gone, and not what a living one holds", async () => {
+    const place = mkdtempSync(join(tmpdir(), "throughline-"));
+    const path = join(place, "throughline.sqlite");
+    const bounds = { maxJobs: 10, maxAttempts: 3, clock: () => Date.now() };
+    const database = openDatabase(path);
+    await createSqliteQueue(database, bounds).push(job("a"));
+    const script = join(import.meta.dirname, "../fixtures/claim-job.ts");
+    const child = spawn(process.execPath, [script, path], { stdio: ["ignore", "pipe", "inherit"] });
+    const [said] = (await once(child.stdout, "data")) as [Buffer];
+    expect(said.toString()).toBe("a\n");
+    expect(await createSqliteQueue(database, bounds).claim(5, lease)).toEqual([]);
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+    expect(await createSqliteQueue(database, bounds).claim(5, lease)).toMatchObject([{ id: "a", attempts: 2 }]);
+    expect(await createSqliteQueue(database, bounds).claim(5, lease)).toEqual([]);
     database.close();
     rmSync(place, { recursive: true });
   });
