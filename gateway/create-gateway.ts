@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
@@ -98,10 +98,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
     metrics,
     log,
   });
-  const server = createServer(app);
-  // Longer than any proxy in front keeps an idle connection: ours must not be the side that closes first.
-  server.keepAliveTimeout = 75_000;
-  server.requestTimeout = 0;
+  const server = createHttpServer(app, () => draining);
   return {
     router,
     memory,
@@ -220,6 +217,20 @@ function startMemory(
 function pickLimits({ limits }: Config) {
   const { requestTimeoutMs, attemptTimeoutMs, maxAttempts } = limits;
   return { requestTimeoutMs, attemptTimeoutMs, maxAttempts };
+}
+
+function createHttpServer(app: RequestListener, draining: () => boolean): Server {
+  const server = createServer(app);
+  // Longer than any proxy in front keeps an idle connection: ours must not be the side that closes first.
+  server.keepAliveTimeout = 75_000;
+  server.requestTimeout = 0;
+  server.on("request", (_request, response) => {
+    // An answer that was begun before has promised to keep its connection: nobody else would close it, and drain waits.
+    response.once("close", () => {
+      if (draining()) setImmediate(() => server.closeIdleConnections());
+    });
+  });
+  return server;
 }
 
 async function listen(server: Server, { host, port }: Config): Promise<number> {
