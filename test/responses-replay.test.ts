@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../router/json.ts
 import { closeJson } from "../router/providers/close-json.ts";
 import { startGateway, type TestGateway } from "./support/gateway.ts";
 import { faultsOf } from "./support/openai-schema.ts";
-import { responseEvents, streamFaults } from "./support/responses-client.ts";
+import { responseEvents, show, streamFaults } from "./support/responses-client.ts";
 import {
   answerJson,
   noRecordings,
@@ -77,35 +77,41 @@ const firstResponse = (lines: readonly string[]): readonly string[] => {
 const carriesResponse = /^response\.(created|in_progress|completed|incomplete)$/;
 
 describe.skipIf(noRecordings !== false)("a recorded stream of the same protocol", () => {
-  for (const name of recordings("openai-responses", ".chunks.txt")) {
+  const streams = recordings("openai-responses", ".chunks.txt").map((name) => ({
+    name,
+    lines: firstResponse(recordedEvents(`openai-responses/${name}`)),
+  }));
+  const fails = ({ lines }: (typeof streams)[number]) => lines.some((line) => line.startsWith('{"type":"error"'));
+
+  for (const { name, lines } of streams.filter((stream) => !fails(stream))) {
     it(`passes through event by event, and can be read back: ${name}`, async () => {
-      const lines = firstResponse(recordedEvents(`openai-responses/${name}`));
       answer = { stream: true, text: lines.map((line) => `data: ${line}\n\n`).join("") };
-      const response = await ask("openai-responses", true);
-      const text = await response.text();
-      if (response.status !== 200) {
-        // The recording fails before its first word, so no stream was begun.
-        expect(lines.some((line) => line.includes('"type":"error"'))).toBe(true);
-        expect(faultsOf("ErrorResponse", parse(text))).toEqual([]);
-        return;
-      }
+      const text = await (await ask("openai-responses", true)).text();
       const events = responseEvents(text);
       expect(events.map((event) => event["type"])).toEqual(lines.map((line) => parse(line)["type"]));
       const numbers = events.map((event) => Number(event["sequence_number"]));
       expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
-      for (const [index, line] of lines.entries()) {
-        const event = events[index] ?? {};
-        // What was right stays right; what holds a response is made right.
-        const wasRight = faultsOf("ResponseStreamEvent", parse(line)).length === 0;
-        if (wasRight || carriesResponse.test(String(event["type"]))) {
-          expect(faultsOf("ResponseStreamEvent", event)).toEqual([]);
-        }
-        if (wasRight && !carriesResponse.test(String(event["type"]))) expect(text).toContain(`data: ${line}\n`);
-        if (!carriesResponse.test(String(event["type"]))) expect(event).toMatchObject(parse(line));
-      }
+      // What holds a response is made right; of the rest, what was right is passed on byte for byte.
+      const bodies = lines.map(parse);
+      const holders = events.filter((event) => carriesResponse.test(show(event["type"])));
+      expect(holders.flatMap((event) => faultsOf("ResponseStreamEvent", event))).toEqual([]);
+      const rest = lines.filter((_line, index) => !carriesResponse.test(show(bodies[index]?.["type"])));
+      const right = rest.filter((line) => faultsOf("ResponseStreamEvent", parse(line)).length === 0);
+      expect(right.filter((line) => !text.includes(`data: ${line}\n`))).toEqual([]);
+      const others = events.filter((event) => !carriesResponse.test(show(event["type"])));
+      expect(others).toMatchObject(rest.map(parse));
       const last = events.at(-1)?.["response"];
-      const id = isJsonObject(last) ? String(last["id"]) : "";
+      const id = isJsonObject(last) ? show(last["id"]) : "";
       expect(await (await gateway.fetch(`/v1/responses/${id}`)).json()).toEqual(last);
+    });
+  }
+
+  for (const { name, lines } of streams.filter(fails)) {
+    it(`that fails before its first word is an error, not a stream: ${name}`, async () => {
+      answer = { stream: true, text: lines.map((line) => `data: ${line}\n\n`).join("") };
+      const response = await ask("openai-responses", true);
+      expect(response.status).toBe(429);
+      expect(faultsOf("ErrorResponse", await response.json())).toEqual([]);
     });
   }
 });
@@ -125,21 +131,30 @@ describe.skipIf(noRecordings !== false)("a recorded stream of another protocol",
 });
 
 describe.skipIf(noRecordings !== false)("a recorded answer", () => {
-  for (const folder of ["openai-responses", "anthropic", "google"] as const) {
-    for (const name of recordings(folder, ".json")) {
-      it(`becomes a response as OpenAI has it: ${folder}/${name}`, async () => {
-        const text = recorded(`${folder}/${name}`);
-        const failed = isJsonObject(parse(text)["error"]);
-        answer = { stream: false, text };
-        const response = await ask(folder, false);
-        const body = parse(await response.text());
-        expect(response.status === 200).toBe(!failed);
-        expect(faultsOf(failed ? "ErrorResponse" : "Response", body)).toEqual([]);
-        if (failed) return;
-        if (folder === "openai-responses") expect(body["output"]).toEqual(parse(text)["output"]);
-        expect(await (await gateway.fetch(`/v1/responses/${String(body["id"])}`)).json()).toEqual(body);
-      });
-    }
+  const answers = (["openai-responses", "anthropic", "google"] as const).flatMap((folder) =>
+    recordings(folder, ".json").map((name) => ({ folder, name, text: recorded(`${folder}/${name}`) })),
+  );
+  const fails = ({ text }: (typeof answers)[number]) => isJsonObject(parse(text)["error"]);
+
+  for (const { folder, name, text } of answers.filter((one) => !fails(one))) {
+    it(`becomes a response as OpenAI has it, and can be read back: ${folder}/${name}`, async () => {
+      answer = { stream: false, text };
+      const response = await ask(folder, false);
+      const body = parse(await response.text());
+      expect(response.status).toBe(200);
+      expect(faultsOf("Response", body)).toEqual([]);
+      expect(folder === "openai-responses" ? body["output"] : parse(text)["output"]).toEqual(parse(text)["output"]);
+      expect(await (await gateway.fetch(`/v1/responses/${show(body["id"])}`)).json()).toEqual(body);
+    });
+  }
+
+  for (const { folder, name, text } of answers.filter(fails)) {
+    it(`that is an error inside a 200 is an error: ${folder}/${name}`, async () => {
+      answer = { stream: false, text };
+      const response = await ask(folder, false);
+      expect(response.status).toBe(429);
+      expect(faultsOf("ErrorResponse", await response.json())).toEqual([]);
+    });
   }
 
   it("is passed on byte for byte when nothing in it is otherwise here", async () => {

@@ -10,7 +10,7 @@ export function responseEvents(text: string): JsonObject[] {
     if (data === undefined) continue;
     const value: JsonValue = JSON.parse(data);
     if (!isJsonObject(value)) throw new Error(`no event: ${data}`);
-    if (value["type"] !== name) throw new Error(`${name} holds a ${String(value["type"])}`);
+    if (value["type"] !== name) throw new Error(`${name} holds a ${show(value["type"])}`);
     events.push(value);
   }
   return events;
@@ -26,13 +26,13 @@ export function streamFaults(events: readonly JsonObject[]): string[] {
   const done: JsonValue[] = [];
   let open: JsonValue | undefined;
   for (const [index, event] of events.entries()) {
-    const type = String(event["type"]);
+    const type = show(event["type"]);
     if (event["sequence_number"] !== index)
-      faults.push(`${type} is number ${String(event["sequence_number"])}, not ${index}`);
+      faults.push(`${type} is number ${show(event["sequence_number"])}, not ${index}`);
     if ((index === 0) !== (type === "response.created")) faults.push(`${type} at ${index}`);
     if (type === "response.output_item.added") {
       if (open !== undefined) faults.push("an item is opened inside another");
-      if (event["output_index"] !== done.length) faults.push(`an item opens at ${String(event["output_index"])}`);
+      if (event["output_index"] !== done.length) faults.push(`an item opens at ${show(event["output_index"])}`);
       open = event["output_index"];
     } else if (type === "response.output_item.done") {
       if (open !== event["output_index"]) faults.push("an item is closed that is not open");
@@ -44,7 +44,7 @@ export function streamFaults(events: readonly JsonObject[]): string[] {
   }
   const last = events.at(-1);
   const ended = last?.["response"];
-  if (!/^response\.(completed|incomplete|failed)$/.test(String(last?.["type"]))) faults.push("it has no end");
+  if (!/^response\.(completed|incomplete|failed)$/.test(show(last?.["type"]))) faults.push("it has no end");
   if (
     last?.["type"] !== "response.failed" &&
     isJsonObject(ended) &&
@@ -59,8 +59,13 @@ const wholes = ["text", "refusal", "arguments"];
 function checkDeltas(event: JsonObject, type: string, deltas: Map<string, string>, faults: string[]): void {
   const [, base = "", verb] = /^(response\..*)\.(delta|done)$/.exec(type) ?? [];
   const whole = wholes.map((field) => event[field]).find((value) => typeof value === "string");
-  const key = `${base}:${String(event["output_index"])}:${String(event["content_index"] ?? event["summary_index"] ?? 0)}`;
-  if (verb === "delta") deltas.set(key, (deltas.get(key) ?? "") + String(event["delta"]));
+  const key = `${base}:${show(event["output_index"])}:${show(event["content_index"] ?? event["summary_index"] ?? 0)}`;
+  if (verb === "delta") deltas.set(key, (deltas.get(key) ?? "") + show(event["delta"]));
   if (verb === "done" && whole !== undefined && (deltas.get(key) ?? "") !== whole)
     faults.push(`${type} is not what its deltas said`);
+}
+
+/** A field as it stands in a message about it. */
+export function show(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : JSON.stringify(value ?? null);
 }
