@@ -114,7 +114,7 @@ export function createRouter(deps: RouterDeps): OwnedRouter {
       return current.names.all;
     },
     plan: (request, context) => planRoute({ ...planDeps, ...current }, request, context),
-    execute: (plan, request, signal) => executePlan(executeDeps, plan, request, signal),
+    execute: (plan, request, signal, onAttempt) => executePlan(executeDeps, plan, request, signal, onAttempt),
     replacePolicies(policies) {
       current = compile(policies);
     },

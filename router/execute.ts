@@ -53,9 +53,16 @@ export async function executePlan(
   plan: Plan,
   request: ChatRequest,
   signal: AbortSignal,
+  onAttempt?: (attempt: Attempt) => void,
 ): Promise<Execution> {
   signal.throwIfAborted();
-  const run: Run = { deps, plan, request, signal, deadline: deps.now() + deps.limits.requestTimeoutMs, attempts: [] };
+  const attempts: Attempt[] = [];
+  const note = (attempt: Attempt): void => {
+    attempts.push(attempt);
+    onAttempt?.(attempt);
+  };
+  const deadline = deps.now() + deps.limits.requestTimeoutMs;
+  const run: Run = { deps, plan, request, signal, deadline, attempts, note };
   const failed: FailedCandidate[] = [];
   let waiting = plan.candidates;
   for (let [candidate] = waiting; candidate !== undefined; [candidate] = waiting) {
@@ -90,7 +97,8 @@ type Run = {
   readonly request: ChatRequest;
   readonly signal: AbortSignal;
   readonly deadline: number;
-  readonly attempts: Attempt[];
+  readonly attempts: readonly Attempt[];
+  readonly note: (attempt: Attempt) => void;
 };
 type FailedCandidate = { readonly model: Model; readonly failure: GatewayError };
 
@@ -109,14 +117,14 @@ async function tryCandidate(
     const kind = attempts.length === 0 ? "first" : tries === 1 ? "fallback" : "retry";
     try {
       const attempted = await begin(run, candidate, isLast, warnings);
-      attempts.push(attemptOf(model, kind, startedAtMs, deps.now()));
+      run.note(attemptOf(model, kind, startedAtMs, deps.now()));
       return { execution: commit(run, candidate, attempted, warnings, startedAtMs) };
     } catch (error) {
       if (!(error instanceof GatewayError) || signal.aborted) {
         breaker.release();
         throw error;
       }
-      attempts.push({
+      run.note({
         ...attemptOf(model, kind, startedAtMs, deps.now()),
         failure: { code: error.code, message: error.message },
       });

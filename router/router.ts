@@ -9,9 +9,15 @@ export interface Router {
   plan(request: ChatRequest, context: RouteContext): Plan;
   /**
    * Tries the plan's candidates in order: retry on the same one, fall back to the next, until an answer's first
-   * meaningful event is here. Afterwards nothing is tried again: a failure is thrown from `answer.frames`.
+   * meaningful event is here. Afterwards nothing is tried again: a failure is thrown from `answer.frames`. `onAttempt`
+   * hears of every attempt that ended, also when none answers.
    */
-  execute(plan: Plan, request: ChatRequest, signal: AbortSignal): Promise<Execution>;
+  execute(
+    plan: Plan,
+    request: ChatRequest,
+    signal: AbortSignal,
+    onAttempt?: (attempt: Attempt) => void,
+  ): Promise<Execution>;
   /** Models that can be asked for: those whose provider is configured. */
   readonly models: readonly Model[];
   /** Every name a client may send: `auto`, `auto:<policy>`, aliases, ids and `provider/id`. */

@@ -6,7 +6,7 @@ import type { ChatRequest } from "../../router/chat.ts";
 import { GatewayError } from "../../router/errors.ts";
 import type { NanoUsd } from "../../router/model.ts";
 import { costOf } from "../../router/price.ts";
-import type { Execution, Plan, RouteContext, Router } from "../../router/router.ts";
+import type { Attempt, Execution, Plan, RouteContext, Router } from "../../router/router.ts";
 import { userWords } from "../../router/user-words.ts";
 import { readObject } from "../dialects/read.ts";
 import type { Dialect } from "../dialects/dialect.ts";
@@ -47,6 +47,9 @@ export interface Openings {
   bind(owner: Owner, opening: string, session: string): Promise<void>;
 }
 
+/** A client may write anything for a model; the trace and the log keep the beginning. */
+const maxNameLength = 200;
+
 /** What is known of a request so far; becomes its trace, its log line and its metrics, however it ends. */
 type Life = {
   readonly trace: string;
@@ -59,6 +62,7 @@ type Life = {
   request?: ChatRequest;
   plan?: Plan;
   execution?: Execution;
+  readonly attempts: Attempt[];
   prepared?: Prepared;
   metered?: Metered;
   cost?: NanoUsd | null;
@@ -79,6 +83,7 @@ export function createChatHandler(dialect: Dialect, route: string, parts: ChatPa
       startedAt: performance.now(),
       at: parts.clock(),
       caller: callerOf(response),
+      attempts: [],
       remembered: false,
       warnings: [],
     };
@@ -132,7 +137,7 @@ async function serve(
   ]);
   life.prepared = prepared;
   const injected = prepared.injections.size === 0 ? whole : { ...whole, injections: prepared.injections };
-  const execution = await parts.router.execute(plan, injected, signal);
+  const execution = await parts.router.execute(plan, injected, signal, (attempt) => life.attempts.push(attempt));
   life.execution = execution;
   life.warnings = [...execution.warnings, ...unknownFieldWarnings(parsed, execution)];
   const headers = answerHeaders(life.trace, plan, execution, memoryHeader(prepared), life.warnings);
@@ -336,12 +341,12 @@ function finish(parts: ChatParts, life: Life, status: number, failure: GatewayEr
     tenant: life.caller.tenant,
     user: life.user,
     session: life.session,
-    requested: life.request?.model,
+    requested: life.request?.model.slice(0, maxNameLength),
     stream: life.request?.stream ?? false,
     taskClass: life.plan?.classification.taskClass,
     plan: life.plan,
     model: execution?.model,
-    attempts: execution?.attempts ?? [],
+    attempts: life.attempts,
     memory: {
       status: prepared?.status ?? "off",
       recalled: prepared?.recalled.map(({ memory, score }) => ({ id: memory.id, kind: memory.kind, score })) ?? [],

@@ -78,6 +78,17 @@ describe("the numbers", () => {
     expect(await total("throughline_attempts_total", { kind: "retry", outcome: "answered" })).toBe(1);
   });
 
+  it("of attempts hold those of a request that nobody answered, as its trace does", async () => {
+    const messages = [{ role: "user", content: "I like tea. [[sandbox:fail=500]]" }];
+    const response = await gateway.fetch("/v1/chat/completions", { body: { model: gpt, messages } });
+    expect(response.status).toBe(502);
+    const outcome = { provider: "openai", outcome: "provider_error" };
+    const failed = await total("throughline_attempts_total", outcome);
+    expect(failed).toBeGreaterThan(1);
+    const trace = await gateway.fetch(`/v1/traces/${response.headers.get("x-throughline-trace")}`);
+    expect(((await trace.json()) as { attempts: unknown[] }).attempts).toHaveLength(failed);
+  });
+
   it("of errors count each failed request once, by its code", async () => {
     const post = (body: unknown) => gateway.fetch("/v1/chat/completions", { body });
     await post({ model: "gpt-none", messages: [{ role: "user", content: "Hi" }] });
