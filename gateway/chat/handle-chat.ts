@@ -140,10 +140,16 @@ async function serve(
   const execution = await parts.router.execute(plan, injected, signal, (attempt) => life.attempts.push(attempt));
   life.execution = execution;
   life.warnings = [...execution.warnings, ...unknownFieldWarnings(parsed, execution)];
-  const headers = answerHeaders(life.trace, plan, execution, memoryHeader(prepared), life.warnings);
+  const headers = answerHeaders(life.trace, plan, execution, memoryHeader(prepared), life.warnings, {
+    dialect: parsed.dialect,
+    at: life.at,
+  });
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   return deliver(dialect, parts, life, { response, turns, mode, session, statePlace, opened, signal });
 }
+
+/** Turns before the asked one that the extracting model may read for context. */
+const contextTurns = 6;
 
 type Rest = {
   readonly response: GatewayResponse;

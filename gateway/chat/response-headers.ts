@@ -1,5 +1,7 @@
+import type { Protocol } from "../../router/chat.ts";
 import { modelName, type NanoUsd } from "../../router/model.ts";
 import type { Execution, Plan } from "../../router/router.ts";
+import { toOpenAiRateLimits } from "./rate-limit-headers.ts";
 
 /** Header values are Latin-1 without line ends; longer lists are cut, the trace holds them whole. */
 const maxWarningsLength = 2000;
@@ -14,6 +16,7 @@ export function answerHeaders(
   execution: Execution,
   memory: string,
   warnings: readonly string[],
+  client: { readonly dialect: Protocol; readonly at: Date },
 ): Record<string, string> {
   const headers: Record<string, string> = {
     "x-throughline-trace": trace,
@@ -26,7 +29,9 @@ export function answerHeaders(
   };
   if (warnings.length > 0)
     headers["x-throughline-warnings"] = headerSafe(warnings.join("; ")).slice(0, maxWarningsLength);
-  for (const [name, value] of Object.entries(execution.answer.headers)) {
+  const vendorHeaders = execution.answer.headers;
+  const renamed = client.dialect.startsWith("openai-") ? toOpenAiRateLimits(vendorHeaders, client.at.getTime()) : {};
+  for (const [name, value] of Object.entries({ ...renamed, ...vendorHeaders })) {
     if (passedOn.test(name)) headers[name] = headerSafe(value);
     else if (name === "x-request-id" || name === "request-id")
       headers["x-throughline-vendor-request-id"] = headerSafe(value);
