@@ -3,12 +3,14 @@ import type { JsonObject } from "../../router/json.ts";
 
 /** OpenAI's error body, for both of its dialects and for our own routes. */
 export function openAiErrorBody(error: GatewayError): JsonObject {
+  // `null` is OpenAI's word too: a malformed request has no code there.
+  const theirs = openAiCodes[error.code];
   return {
     error: {
       message: error.message,
       type: typeOf(error),
       param: error.param ?? null,
-      code: openAiCodes[error.code] ?? error.code,
+      code: theirs === undefined ? error.code : theirs,
     },
   };
 }

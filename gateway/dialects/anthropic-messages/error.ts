@@ -8,7 +8,7 @@ export function anthropicErrorBody(error: GatewayError, trace: string): JsonObje
 
 function typeOf(error: GatewayError): string {
   if (error.code === "overloaded") return "overloaded_error";
-  if (error.code === "provider_billing" || error.code === "budget_exhausted") return "billing_error";
+  if (error.code === "budget_exhausted") return "billing_error";
   const byStatus: Readonly<Record<number, string>> = {
     400: "invalid_request_error",
     401: "authentication_error",
