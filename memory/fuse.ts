@@ -9,10 +9,18 @@ export type Recalled = {
   readonly score: number;
   readonly via: "search" | "core" | "neighbour" | "profile" | "successor";
   /**
-   * What each arm said: cosine similarity and BM25, absent where that arm did not find it; and the share of the
-   * question's words, 0 to 1, that the memory itself says.
+   * What each arm said: cosine similarity and BM25, absent where that arm did not find it, and the place it gave, from 1;
+   * and the share of the question's words, 0 to 1, that the memory itself says.
    */
-  readonly arms: { readonly dense?: number; readonly sparse?: number; readonly words?: number };
+  readonly arms: {
+    readonly dense?: number;
+    readonly denseRank?: number;
+    readonly sparse?: number;
+    readonly sparseRank?: number;
+    readonly words?: number;
+  };
+  /** The factor by which freshness, confidence and validity moved the score; absent where nothing was fused. */
+  readonly boost?: number;
 };
 
 export type FuseQuery = {
@@ -39,6 +47,7 @@ export function fuse(arms: SearchArms, query: FuseQuery): readonly Recalled[] {
       const entry = found.get(hit.memory.id) ?? { memory: hit.memory, ranks: 0 };
       entry.ranks += armWeights[arm] / (rrfK + rank + 1);
       entry[arm] = hit.score;
+      entry[`${arm}Rank`] = rank + 1;
       found.set(hit.memory.id, entry);
     }
   }
@@ -46,19 +55,32 @@ export function fuse(arms: SearchArms, query: FuseQuery): readonly Recalled[] {
   const overlap = overlapOf(pool, query.words);
   const best = ((armWeights.dense + armWeights.sparse) / (rrfK + 1)) * (1 + ownWordsWeight);
   return pool
-    .map(({ memory, ranks, dense, sparse }, index): Recalled => {
+    .map(({ memory, ranks, dense, denseRank, sparse, sparseRank }, index): Recalled => {
       const words = overlap[index] ?? 0;
+      const boosted = boost(memory, query);
       return {
         memory,
-        score: ((ranks * (1 + ownWordsWeight * words)) / best) * boost(memory, query),
+        score: ((ranks * (1 + ownWordsWeight * words)) / best) * boosted,
         via: "search",
-        arms: { words, ...(dense === undefined ? {} : { dense }), ...(sparse === undefined ? {} : { sparse }) },
+        arms: {
+          words,
+          ...(dense === undefined || denseRank === undefined ? {} : { dense, denseRank }),
+          ...(sparse === undefined || sparseRank === undefined ? {} : { sparse, sparseRank }),
+        },
+        boost: boosted,
       };
     })
     .toSorted((one, other) => other.score - one.score || (one.memory.id < other.memory.id ? -1 : 1));
 }
 
-type Found = { readonly memory: Memory; ranks: number; dense?: number; sparse?: number };
+type Found = {
+  readonly memory: Memory;
+  ranks: number;
+  dense?: number;
+  denseRank?: number;
+  sparse?: number;
+  sparseRank?: number;
+};
 
 /** The share of the question's words that each memory says itself, rare words counting more than common ones. */
 function overlapOf(pool: readonly Found[], words: readonly string[]): readonly number[] {
