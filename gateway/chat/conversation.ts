@@ -41,10 +41,12 @@ function turnKey(role: string, text: string, attached: string): string {
   return hash("sha256", `${role}\n${text}\n${attached}`, "base64url").slice(0, 27);
 }
 
+/** A model's text blocks are one text, as its stream's deltas are; a user's parts stand on lines of their own. */
 function textOf(message: ChatMessage): string {
+  const between = message.role === "assistant" ? "" : "\n";
   let text = "";
   for (const part of message.content) {
-    if (part.type === "text") text = text === "" ? part.text : `${text}\n${part.text}`;
+    if (part.type === "text") text = text === "" ? part.text : `${text}${between}${part.text}`;
     else if (part.type === "tool-result") {
       for (const inner of part.content)
         if (inner.type === "text") text = text === "" ? inner.text : `${text}\n${inner.text}`;

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { MemoryService } from "../../memory/create-memory.ts";
 import type { Prepared } from "../../memory/inject.ts";
+import type { AnsweredTurn } from "../../memory/remember.ts";
 import type { Owner, Turn } from "../../memory/memory.ts";
 import type { ChatRequest } from "../../router/chat.ts";
 import { GatewayError } from "../../router/errors.ts";
-import type { NanoUsd } from "../../router/model.ts";
+import { modelName, type NanoUsd } from "../../router/model.ts";
 import { costOf } from "../../router/price.ts";
 import type { Attempt, Execution, Plan, RouteContext, Router } from "../../router/router.ts";
 import { userWords } from "../../router/user-words.ts";
@@ -257,41 +258,59 @@ async function recall(
   return parts.memory.prepare({ scope, session, turns, read: mode.read, trace: life.trace }, signal);
 }
 
+/** What must be durable before the last byte: the turn itself, and what recognises its session later. One commit. */
 async function remember(parts: ChatParts, life: Life, rest: Rest): Promise<void> {
-  const { metered, execution, user } = life;
-  if (
-    parts.memory === undefined ||
-    !rest.mode.write ||
-    user === undefined ||
-    metered === undefined ||
-    execution === undefined
-  )
-    return;
+  const { memory } = parts;
+  const { metered, user } = life;
   const spoken = rest.turns.findLast((turn) => turn.role === "user" && !turn.carriesToolResults);
-  if (spoken === undefined) return;
+  if (memory === undefined || user === undefined || metered === undefined || spoken === undefined) return;
+  if (!rest.mode.read && !rest.mode.write) return;
   const owner = { tenant: life.caller.tenant, user };
-  const given = life.prepared?.injections.get(spoken.index);
-  const reply = answerKey(metered.text, metered.toolCalls);
   try {
-    await parts.memory.remember({
-      scope: owner,
-      session: rest.session.id,
-      trace: life.trace,
-      model: `${execution.model.provider}/${execution.model.id}`,
-      user: spoken,
-      before: rest.turns.slice(Math.max(0, spoken.index - 6), spoken.index),
-      answer: metered.text,
-      ...(given === undefined ? {} : { given }),
-      at: life.at,
-    });
-    life.remembered = true;
-    if (rest.session.how === "new" && rest.session.opening !== undefined) {
-      await parts.openings.bind(owner, openingKey(rest.session.opening, reply), rest.session.id);
-    }
+    await Promise.all([
+      rest.mode.write ? memory.remember(toAnsweredTurn(life, rest, owner, spoken, metered.text)) : undefined,
+      noteSession(parts, memory, life, rest, owner, spoken),
+    ]);
+    life.remembered = rest.mode.write;
   } catch (error) {
     // The answer is the client's whatever happens to memory; that it was not remembered is said, counted and logged.
     life.warnings.push("memory: this turn was not remembered");
     parts.log.error({ error, trace: life.trace }, "turn not remembered");
+  }
+}
+
+function toAnsweredTurn(life: Life, rest: Rest, owner: Owner, user: Turn, answer: string): AnsweredTurn {
+  const given = life.prepared?.injections.get(user.index);
+  return {
+    scope: owner,
+    session: rest.session.id,
+    trace: life.trace,
+    model: life.execution === undefined ? "" : modelName(life.execution.model),
+    user,
+    before: rest.turns.slice(Math.max(0, user.index - contextTurns), user.index),
+    answer,
+    ...(given === undefined ? {} : { given }),
+    at: life.at,
+  };
+}
+
+/** A new conversation is known by its opening from now on; one that the client names, by which answer followed which bytes. */
+async function noteSession(
+  parts: ChatParts,
+  memory: MemoryService,
+  life: Life,
+  rest: Rest,
+  owner: Owner,
+  spoken: Turn,
+): Promise<void> {
+  const { session, turns } = rest;
+  if (life.metered === undefined) return;
+  const reply = answerKey(life.metered.text, life.metered.toolCalls);
+  if (session.how === "new" && session.opening !== undefined) {
+    await parts.openings.bind(owner, openingKey(session.opening, reply), session.id);
+  } else if (session.how === "named" && rest.mode.read) {
+    const block = life.prepared?.injections.get(spoken.index) ?? "";
+    await memory.noteAnswer({ scope: owner, session: session.id, turns, answerKey: reply, block });
   }
 }
 
