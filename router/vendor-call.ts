@@ -143,7 +143,7 @@ async function* readFrames(
     if (signal.aborted) stop();
     for await (const event of readSse(bodyOf(response, { keepOpen: true }))) {
       const frame = decoder.push(event);
-      if (frame !== undefined) yield frame;
+      if (frame !== undefined) yield onOneLine(frame);
       if (decoder.done) return;
       if (decoder.closing === true && trailer === undefined) {
         trailer = setTimeout(() => {
@@ -164,6 +164,11 @@ async function* readFrames(
     if (decoder.done) releaseBody(response);
     else cancelBody(response);
   }
+}
+
+/** Data of several lines is one JSON text all the same; on one line it can be written out again as it is. */
+function onOneLine(frame: AnswerFrame): AnswerFrame {
+  return frame.raw?.includes("\n") === true ? { ...frame, raw: frame.raw.replaceAll("\n", " ") } : frame;
 }
 
 async function* readWholeFrame(
