@@ -26,7 +26,12 @@ export function decodeWholeResponse(text: string, options: ResponsesDecoderOptio
 }
 
 /** An output item: `open` from its `added` to its `done`; `wrote` once a delta of it was seen. */
-type Item = { wrote: boolean; open: boolean; readonly callIndex: number };
+type Item = {
+  wrote: boolean;
+  open: boolean;
+  readonly callIndex: number;
+  /** What the deltas of its part in hand said. */ said: string;
+};
 
 /**
  * The events of one response. Each output item is opened by `output_item.added`, filled by deltas and closed by
@@ -123,6 +128,10 @@ export class ResponsesDecoder implements StreamDecoder {
   #delta(type: string, body: JsonObject, events: ChatEvent[]): void {
     const item = this.#items.get(positionOf(body));
     const delta = stringOf(body["delta"]);
+    if (endOfPart.test(type)) {
+      this.#missingRest(type, body, item, events);
+      return;
+    }
     switch (type) {
       case "response.output_text.delta":
         if (delta !== undefined) events.push({ type: "text-delta", text: delta, ...logprobsOf(body["logprobs"]) });
@@ -150,7 +159,25 @@ export class ResponsesDecoder implements StreamDecoder {
         // Progress of a built-in tool and the like: its item arrives whole when it is done.
         return;
     }
-    if (item !== undefined && delta !== undefined) item.wrote = true;
+    if (item === undefined || delta === undefined) return;
+    item.wrote = true;
+    item.said += delta;
+  }
+
+  /** The end of a part says it whole: what the deltas left out of it is still to be said. */
+  #missingRest(type: string, body: JsonObject, item: Item | undefined, events: ChatEvent[]): void {
+    if (item === undefined) return;
+    const whole = stringOf(body["text"] ?? body["refusal"] ?? body["arguments"]) ?? "";
+    const { said } = item;
+    item.said = "";
+    if (whole.length > said.length && whole.startsWith(said)) {
+      this.#delta(
+        type.replace(endOfPart, ".delta"),
+        { ...body, delta: whole.slice(said.length), logprobs: null },
+        events,
+      );
+      item.said = "";
+    }
   }
 
   #start(response: JsonObject, events: ChatEvent[]): void {
@@ -167,7 +194,7 @@ export class ResponsesDecoder implements StreamDecoder {
 
   #itemAdded(position: number, item: JsonObject, events: ChatEvent[]): Item {
     const isCall = item["type"] === "function_call";
-    const opened: Item = { wrote: false, open: true, callIndex: isCall ? this.#calls : -1 };
+    const opened: Item = { wrote: false, open: true, callIndex: isCall ? this.#calls : -1, said: "" };
     this.#items.set(position, opened);
     if (isCall) {
       this.#calls += 1;
@@ -270,6 +297,8 @@ export class ResponsesDecoder implements StreamDecoder {
     return new GatewayError("bad_answer", `${this.#options.provider} ${what}.`);
   }
 }
+
+const endOfPart = /(?<=\.(?:output_text|refusal|reasoning_summary_text|reasoning_text|function_call_arguments))\.done$/;
 
 function positionOf(body: JsonObject): number {
   return typeof body["output_index"] === "number" ? body["output_index"] : 0;
