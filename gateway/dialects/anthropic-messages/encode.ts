@@ -38,6 +38,7 @@ export function createWholeEncoder(info: AnswerInfo): WholeEncoder {
 export function createStreamEncoder(info: AnswerInfo): StreamEncoder {
   const blocks = new BlockWriter();
   let begun = false;
+  let passed = false;
 
   function begin(): string {
     if (begun) return "";
@@ -54,7 +55,10 @@ export function createStreamEncoder(info: AnswerInfo): StreamEncoder {
 
   return {
     push(frame: AnswerFrame) {
-      if (info.passThrough && frame.raw !== undefined) return `event: ${rawType(frame.raw)}\ndata: ${frame.raw}\n\n`;
+      if (info.passThrough && frame.raw !== undefined) {
+        passed = true;
+        return `event: ${rawType(frame.raw)}\ndata: ${frame.raw}\n\n`;
+      }
       let text = "";
       for (const event of frame.events) {
         const steps = blocks.step(event);
@@ -64,7 +68,8 @@ export function createStreamEncoder(info: AnswerInfo): StreamEncoder {
       return text;
     },
     end() {
-      if (info.passThrough) return "";
+      // The vendor's own events end the message; a host that answered whole has sent none.
+      if (passed) return "";
       const closing = begin() + write(blocks.finish());
       const delta = sse("message_delta", {
         type: "message_delta",
