@@ -5,8 +5,9 @@ import type { AnswerFrame } from "../../../router/provider.ts";
 import { totalInputTokens, type Usage } from "../../../router/usage.ts";
 import type { AnswerInfo, StreamEncoder, WholeEncoder } from "../dialect.ts";
 import { openAiErrorBody } from "../openai-error.ts";
+import { conformChunk, conformCompletion } from "./conform.ts";
 
-/** Feeds on frames, ends as a `chat.completion`. A whole answer of the same protocol is passed on byte for byte. */
+/** Feeds on frames, ends as a `chat.completion`. A whole answer of the same protocol that lacks nothing is passed on byte for byte. */
 export function createWholeEncoder(info: AnswerInfo): WholeEncoder {
   const choices = new Map<number, WholeChoice>();
   let usage: Usage | undefined;
@@ -42,7 +43,7 @@ export function createWholeEncoder(info: AnswerInfo): WholeEncoder {
       }
     },
     end() {
-      if (raw !== undefined) return raw;
+      if (raw !== undefined) return conformCompletion(raw, { id, model, created: info.createdSeconds });
       const ordered = [...choices.entries()].toSorted(([a], [b]) => a - b);
       return JSON.stringify({
         id,
@@ -123,8 +124,8 @@ function wholeChoice(index: number, choice: WholeChoice): JsonObject {
 
 /**
  * Writes `chat.completion.chunk` events. Per choice: role (first chunk) → deltas → finish; then the usage chunk when
- * the client asked for it, then `[DONE]`. Chunks of the same protocol pass through byte for byte, but for the usage
- * chunk that only we asked for.
+ * the client asked for it, then `[DONE]`. Chunks of the same protocol that lack nothing pass through byte for byte, but
+ * for the usage chunk that only we asked for.
  */
 export function createStreamEncoder(info: AnswerInfo): StreamEncoder {
   return new ChunkWriter(info);
@@ -139,6 +140,8 @@ class ChunkWriter implements StreamEncoder {
   #id: string;
   #model: string;
   #head = "";
+  /** Of the vendor's own chunks, one has told the usage. */
+  #passedUsage = false;
 
   constructor(info: AnswerInfo) {
     this.#info = info;
@@ -147,22 +150,33 @@ class ChunkWriter implements StreamEncoder {
   }
 
   push(frame: AnswerFrame): string {
-    if (this.#info.passThrough && frame.raw !== undefined) {
-      return !this.#info.request.includeUsage && isUsageChunk(frame) ? "" : `data: ${frame.raw}\n\n`;
-    }
+    if (this.#info.passThrough && frame.raw !== undefined) return this.#pass(frame, frame.raw);
     let text = "";
     for (const event of frame.events) text += this.#translate(event);
     return text;
   }
 
   end(): string {
-    const owesUsage = this.#info.request.includeUsage && !this.#info.passThrough;
+    const owesUsage = this.#info.request.includeUsage && !this.#passedUsage;
     const last = owesUsage && this.#usage !== undefined ? this.#chunk([], toOpenAiUsage(this.#usage)) : "";
     return `${last}data: [DONE]\n\n`;
   }
 
   fail(error: GatewayError): string {
     return `data: ${JSON.stringify(openAiErrorBody(error))}\n\n`;
+  }
+
+  #pass(frame: AnswerFrame, raw: string): string {
+    for (const event of frame.events) {
+      if (event.type === "start") this.#translate(event);
+      else if (event.type === "usage") {
+        this.#usage = event.usage;
+        this.#passedUsage = true;
+      }
+    }
+    if (!this.#info.request.includeUsage && isUsageChunk(frame)) return "";
+    const head = { id: this.#id, model: this.#model, created: this.#info.createdSeconds };
+    return `data: ${conformChunk(raw, head)}\n\n`;
   }
 
   #translate(event: ChatEvent): string {
