@@ -145,7 +145,7 @@ describe.each(models)("%s", (model) => {
   it("ends a stream that the vendor cut with an error the client throws", async () => {
     const asked = client.responses.create({
       model,
-      input: "Tell me about rivers [[sandbox: fail=cut after=6 words=80]]",
+      input: "Tell me about rivers [[sandbox: fail=cut after=6 words=80 event_delay_ms=15]]",
       stream: true,
     });
     const reading = (async () => {

@@ -27,7 +27,7 @@ export function createOpenConversation(store: ResponseStore): OpenConversation {
     let encoder: FinishingEncoder | undefined;
     return {
       request,
-      session: before?.session,
+      session: before?.session ?? conversationId(body),
       dialect: {
         ...openAiResponses,
         createWholeEncoder: (info) => {

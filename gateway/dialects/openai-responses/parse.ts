@@ -6,6 +6,7 @@ import {
   type Sampling,
 } from "../../../router/chat.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../../router/json.ts";
+import { checkName } from "../../identity.ts";
 import {
   invalid,
   nameOf,
@@ -75,7 +76,7 @@ export function conversationId(body: JsonObject): string | undefined {
   if (value === undefined || value === null) return undefined;
   const id = isJsonObject(value) ? readString(value["id"], "conversation.id") : readString(value, "conversation");
   if (id.trim() === "") throw invalid("conversation", "is empty.");
-  return id;
+  return checkName(id, "conversation");
 }
 
 export function previousResponseId(body: JsonObject): string | undefined {
@@ -148,7 +149,8 @@ function checkState(body: JsonObject): void {
       "names a template that is stored with OpenAI: send its text as 'instructions' and 'input'.",
     );
   }
-  if (previousResponseId(body) !== undefined && conversationId(body) !== undefined) {
+  const conversation = conversationId(body);
+  if (previousResponseId(body) !== undefined && conversation !== undefined) {
     throw invalid("previous_response_id", "and 'conversation' cannot be used together: send one of them.");
   }
 }
