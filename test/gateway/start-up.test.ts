@@ -1,11 +1,14 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { openDatabase } from "../../memory/sqlite/database.ts";
 import { startGatewayProcess } from "../demo/gateway-process.ts";
 import { newDirectory, removeDirectory } from "../support/gateway.ts";
 import { runGateway } from "../support/run-gateway.ts";
+
+// A process start takes a second of a free core, and many on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const directories: string[] = [];
 afterAll(() => {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-const endWithinMs = 15_000;
+const endWithinMs = 60_000;
 
 /** Starts the gateway as a person would, for a start that is to fail: its exit code and what it said. */
 export async function runGateway(
