@@ -36,7 +36,7 @@ export class ItemWriter {
   readonly #options: ItemWriterOptions;
   #open: OpenMessage | OpenReasoning | OpenCall | undefined;
   #calling: number | undefined;
-  readonly #held = new Map<number, Call & { state?: VendorState }>();
+  readonly #held = new Map<number, Call & { ended?: boolean; state?: VendorState }>();
 
   constructor(options: ItemWriterOptions) {
     this.#options = options;
@@ -83,9 +83,10 @@ export class ItemWriter {
   /** Closes what is open and writes the calls still held. What a limit cut off is `incomplete`. */
   finish(): readonly ItemEvent[] {
     const cut = this.finishReason === "length" || this.finishReason === "content-filter";
-    const events = this.#close(cut ? "incomplete" : "completed");
-    this.#calling = undefined;
-    return [...events, ...this.#writeHeld()];
+    const status = cut ? "incomplete" : "completed";
+    const events = this.#close(status);
+    while (this.#held.size > 0) events.push(...this.#nextHeld(), ...this.#close(status));
+    return events;
   }
 
   #text(event: Extract<ChatEvent, { type: "text-delta" }>): ItemEvent[] {
@@ -161,20 +162,20 @@ export class ItemWriter {
 
   #endCall(index: number, state: VendorState | undefined): ItemEvent[] {
     const held = this.#held.get(index);
-    if (held !== undefined && state !== undefined) held.state = state;
+    if (held !== undefined) Object.assign(held, { ended: true }, state === undefined ? {} : { state });
     if (index !== this.#calling || this.#open?.kind !== "call") return [];
     this.#calling = undefined;
-    return this.#closeCall(this.#open, "completed", state);
+    return [...this.#closeCall(this.#open, "completed", state), ...this.#nextHeld()];
   }
 
-  #writeHeld(): ItemEvent[] {
-    const events: ItemEvent[] = [];
-    for (const [index, { state, ...call }] of this.#held) {
-      this.#held.delete(index);
-      events.push(...this.#startCall(index, { ...call, arguments: "" }), ...this.#callDelta(index, call.arguments));
-      events.push(...this.#endCall(index, state));
-    }
-    return events;
+  /** The call that waited longest takes its turn, with what came for it so far; one that is over makes way at once. */
+  #nextHeld(): ItemEvent[] {
+    const next = this.#held.entries().next();
+    if (next.done === true) return [];
+    const [index, { ended, state, ...call }] = next.value;
+    this.#held.delete(index);
+    const events = [...this.#startCall(index, { ...call, arguments: "" }), ...this.#callDelta(index, call.arguments)];
+    return ended === true ? [...events, ...this.#endCall(index, state)] : events;
   }
 
   /** An item of this very protocol is written as it is; another vendor's block has no place here. */
