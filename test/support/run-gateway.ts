@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { baseEnvironment } from "../demo/gateway-process.ts";
 
 const endWithinMs = 60_000;
 
@@ -9,7 +10,7 @@ export async function runGateway(
   env: Readonly<Record<string, string>>,
 ): Promise<{ readonly code: number | null; readonly output: string }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "../../gateway/main.ts")], {
-    env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...env },
+    env: { ...baseEnvironment, ...env },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: endWithinMs,
     killSignal: "SIGKILL",
