@@ -4,6 +4,7 @@ import type { ResponseCreateParamsNonStreaming } from "openai/resources/response
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { faultsOf } from "./support/openai-schema.ts";
 import { type TestGateway, newDirectory, removeDirectory, startGateway } from "./support/gateway.ts";
+import { responseEvents, streamFaults } from "./support/responses-client.ts";
 import { promptOf, userTexts } from "./support/vendor-requests.ts";
 import { answerJson, startVendor, type VendorServer } from "./vendor-server.ts";
 
@@ -189,6 +190,22 @@ describe("a response that is kept", () => {
       const { _request_id: _second, ...answered } = created;
       expect(read).toEqual(answered);
       expect(read).toMatchObject({ store: true, metadata: { shelf: "a" } });
+    }
+  });
+
+  it("is read back as a stream, whole or after an event", async () => {
+    const asked = [
+      ask({ model: claude, input: "Use get_weather for Paris.", tools: [weather], reasoning: { effort: "high" } }),
+      ask({ model: gpt, input: "Why is the sky blue?", reasoning: { effort: "high", summary: "auto" } }),
+      ask({ model: gpt, input: "Tell a long story. [[sandbox: words=300]]", max_output_tokens: 16 }),
+    ];
+    for (const created of await Promise.all(asked)) {
+      const raw = await gateway.fetch(`/v1/responses/${created.id}?stream=true`);
+      expect(streamFaults(responseEvents(await raw.text()))).toEqual([]);
+      const replayed = await client.responses.stream({ response_id: created.id }).finalResponse();
+      expect(replayed.output_text).toBe(created.output_text);
+      const rest = await gateway.fetch(`/v1/responses/${created.id}?stream=true&starting_after=2`);
+      expect(responseEvents(await rest.text())[0]?.["sequence_number"]).toBe(3);
     }
   });
 

@@ -7,6 +7,7 @@ import { openAiResponses } from "../dialects/openai-responses/dialect.ts";
 import { optionalChoice, optionalInteger, readObject } from "../dialects/read.ts";
 import { callerOf, type GatewayRequest, type GatewayResponse, type Handler } from "../handler.ts";
 import { checkName, headerText, userOf } from "../identity.ts";
+import { replayStream } from "./replay-stream.ts";
 import { toItemResource } from "./item-resource.ts";
 import type { ResponseReader, ResponseStore } from "./response-store.ts";
 
@@ -26,14 +27,17 @@ export function createResponseRoutes(store: ResponseStore, open: OpenConversatio
 
 function getResponse(store: ResponseStore): Handler {
   return async (request, response) => {
-    if (request.query["stream"] === "true") {
-      throw new GatewayError(
-        "invalid_request",
-        "'stream' replays background responses, which are not offered here: leave it out.",
-        { param: "stream" },
-      );
+    const { query } = request;
+    const stream = optionalChoice(textOf(query["stream"]), "stream", ["true", "false"]) === "true";
+    const after = optionalInteger(numberOf(query["starting_after"]), "starting_after", 0, Number.MAX_SAFE_INTEGER);
+    const kept = found(await store.get(readerOf(request, response), idOf(request)), request);
+    if (!stream) {
+      response.json(kept);
+      return;
     }
-    response.json(found(await store.get(readerOf(request, response), idOf(request)), request));
+    response.setHeader("content-type", "text/event-stream; charset=utf-8");
+    response.setHeader("cache-control", "no-cache, no-transform");
+    response.end(replayStream(kept, after ?? -1));
   };
 }
 
