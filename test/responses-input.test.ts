@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openAiResponses } from "../gateway/dialects/openai-responses/dialect.ts";
+import { sealState } from "../gateway/dialects/openai-responses/sealed-state.ts";
+import { requestOver } from "../gateway/responses/conversation-items.ts";
 import type { JsonObject, JsonValue } from "../router/json.ts";
 import { GatewayError } from "../router/errors.ts";
 import { toResponsesBody } from "../router/providers/openai-responses/request.ts";
@@ -253,6 +255,38 @@ describe("a body that passes through to its vendor", () => {
     const other = send({ input }, ["low", "high"], "another");
     expect(other.body["input"]).toEqual(input.filter((item) => item.type !== "reasoning"));
     expect(other.warnings.join()).toContain("another API key");
+  });
+});
+
+describe("a conversation for a vendor of the same protocol", () => {
+  it("holds no reasoning of others, none without what it led to, and no id of ours", () => {
+    const sealed = sealState({ protocol: "anthropic-messages", value: { signature: "s" } });
+    const items: readonly JsonObject[] = [
+      { type: "message", id: "msg_tl_1_in0", role: "user", content: "One" },
+      { type: "reasoning", id: "rs_tl_1_0", summary: [], encrypted_content: sealed },
+      { type: "reasoning", id: "rs_tl_1_1", summary: [] },
+      { type: "message", id: "msg_tl_1_2", role: "assistant", content: [] },
+      { type: "reasoning", id: "rs_vendor", summary: [], encrypted_content: "e" },
+      { type: "function_call", id: "fc_vendor", call_id: "c", name: "f", arguments: "{}" },
+      { type: "function_call_output", call_id: "c", output: "1" },
+      { type: "reasoning", id: "rs_cut", summary: [], encrypted_content: "cut off by a limit" },
+      { type: "message", role: "user", content: "Two" },
+    ];
+    const request = requestOver(
+      parse({ input: "x" }),
+      items.map((item) => ({ item })),
+    );
+    expect(request.raw["input"]).toEqual([
+      { type: "message", role: "user", content: "One" },
+      { type: "message", role: "assistant", content: [] },
+      { type: "reasoning", id: "rs_vendor", summary: [], encrypted_content: "e" },
+      { type: "function_call", id: "fc_vendor", call_id: "c", name: "f", arguments: "{}" },
+      { type: "function_call_output", call_id: "c", output: "1" },
+      { type: "message", role: "user", content: "Two" },
+    ]);
+    // A memory block must find its user message in that very list.
+    const users = request.messages.filter(({ role }) => role === "user");
+    expect(users.map(({ source }) => source)).toEqual([0, 5]);
   });
 });
 

@@ -7,14 +7,7 @@ import { isSealedState } from "../dialects/openai-responses/sealed-state.ts";
 
 /** A request over a whole list of items: our words for any vendor, and a body for one that speaks Responses itself. */
 export function requestOver(parsed: ChatRequest, items: readonly KnownItem[]): ChatRequest {
-  const input: JsonValue[] = [];
-  const places = new Map<number, number>();
-  for (const [index, { item }] of items.entries()) {
-    const own = toVendorItem(item);
-    if (own === undefined) continue;
-    places.set(index, input.length);
-    input.push(own);
-  }
+  const { input, places } = toVendorInput(items);
   return {
     ...parsed,
     raw: { ...parsed.raw, input, previous_response_id: undefined, conversation: undefined },
@@ -23,6 +16,29 @@ export function requestOver(parsed: ChatRequest, items: readonly KnownItem[]): C
       ...toMessages(items).map((message) => movedTo(message, places.get(message.source ?? -1))),
     ],
   };
+}
+
+/** The list for a vendor of this protocol, and where each item went. */
+function toVendorInput(items: readonly KnownItem[]): { input: readonly JsonValue[]; places: Map<number, number> } {
+  const kept: [index: number, item: JsonObject][] = [];
+  let followed = false;
+  for (const [index, { item }] of [...items.entries()].toReversed()) {
+    const own = toVendorItem(item);
+    // An answer that a limit cut off while it thought: the vendor refuses reasoning without what it led to.
+    if (own === undefined || (own["type"] === "reasoning" && !followed)) continue;
+    followed = isOfModel(own);
+    kept.push([index, own]);
+  }
+  kept.reverse();
+  return {
+    input: kept.map(([, item]) => item),
+    places: new Map(kept.map(([index], place) => [index, place])),
+  };
+}
+
+function isOfModel(item: JsonObject): boolean {
+  const { type, role } = item;
+  return role === "assistant" || type === "reasoning" || (typeof type === "string" && type.endsWith("_call"));
 }
 
 function movedTo(message: ChatMessage, source: number | undefined): ChatMessage {
