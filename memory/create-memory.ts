@@ -17,20 +17,19 @@ import type { MemoryFilter, MemoryPage, MemoryStore, Page } from "./memory-store
 import { createOwnerLocks } from "./owner-locks.ts";
 import { asksAboutThePast, currentFilter, isVisible, recall, searchBothArms, withinScope } from "./recall.ts";
 import type { RecallParts } from "./recall.ts";
-import { blockOverheadTokens, lineOverheadTokens } from "./render.ts";
+import { frameTokens, lineTokens } from "./render.ts";
 import { runRememberJob, toJob } from "./remember.ts";
 import type { AnsweredTurn, RememberParts } from "./remember.ts";
 import { createWorker } from "./worker.ts";
-import { estimateTokens } from "./words.ts";
 
 export type MemoryOptions = {
   /** After this a request goes on without what recall would have said. Default 150. */
   readonly recallDeadlineMs?: number;
   /** For reading and for writing the session ledger, each. Default 250. */
   readonly ledgerDeadlineMs?: number;
-  /** What recalled memories may cost per turn. Default 1,500. */
+  /** What memory may add to a turn in all. Default 1,500. */
   readonly recallTokens?: number;
-  /** What standing preferences may cost per session. Default 400. */
+  /** How much of it standing preferences may take, in the turn that begins a session. Default 400. */
   readonly coreTokens?: number;
   /** How similar a memory must be to be relevant; fits the embedder. Default for the built-in one. */
   readonly floors?: GateFloors;
@@ -188,12 +187,16 @@ const defaults = {
 
 function toInjectParts(parts: MemoryParts, recallParts: RecallParts, options: Required<MemoryOptions>): InjectParts {
   const { recallDeadlineMs, ledgerDeadlineMs, floors } = options;
-  const budgetTokens = options.recallTokens - blockOverheadTokens;
+  const wholeBudget = options.recallTokens - frameTokens;
+  const coreBudget = Math.min(options.coreTokens, wholeBudget);
   return {
     ledger: parts.ledger,
     clock: parts.clock,
-    recall: (request, deadline) => recall(recallParts, { ...request, budgetTokens, floors }, deadline),
-    core: (scope, now) => listCore(parts.store, scope, now, options.coreTokens),
+    recall: ({ core, ...request }, deadline) => {
+      const budgetTokens = core.reduce((left, memory) => left - lineTokens(memory, request.now), wholeBudget);
+      return recall(recallParts, { ...request, budgetTokens, floors }, deadline);
+    },
+    core: (scope, now) => listCore(parts.store, scope, now, coreBudget),
     onFailure: (error, trace) => {
       parts.log.warn({ err: error, trace }, "the request goes on without recall");
     },
@@ -249,7 +252,7 @@ async function listCore(store: MemoryStore, scope: Scope, now: Date, budgetToken
   const chosen: Memory[] = [];
   let left = budgetTokens;
   for (const memory of strongest) {
-    const cost = estimateTokens(memory.text) + lineOverheadTokens;
+    const cost = lineTokens(memory, now);
     if (cost > left) continue;
     left -= cost;
     chosen.push(memory);

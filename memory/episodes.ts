@@ -22,8 +22,8 @@ export type Utterance = {
 export type Episode = { readonly memory: Memory; readonly indexText: string };
 
 /** Long turns become several episodes: one line of recall should be readable, and one embedding mean one thing. */
-const maxEpisodeChars = 1_200;
-const maxPieces = 8;
+const maxEpisodeChars = 400;
+const maxPieces = 32;
 
 /**
  * Verbatim memories of one utterance, from `position` on. A long text that was stored before gives the same ids wherever

@@ -33,9 +33,15 @@ export type Prepared = {
 export type InjectParts = {
   readonly ledger: SessionLedger;
   readonly clock: () => Date;
-  /** For one question: what is relevant. */
+  /** For one question: what is relevant, in the room that `core`, which stands in the same block, leaves. */
   readonly recall: (
-    request: { scope: Scope; question: string; isShown: (memory: Memory) => boolean; now: Date },
+    request: {
+      scope: Scope;
+      question: string;
+      isShown: (memory: Memory) => boolean;
+      core: readonly Memory[];
+      now: Date;
+    },
     signal: AbortSignal,
   ) => Promise<readonly Recalled[]>;
   /** The standing preferences of this scope, within their budget. */
@@ -171,12 +177,11 @@ async function composeBlock(
   const shown = (memory: Memory) => isShown(memory, conversation, earlier, now);
   try {
     return await within(parts.recallDeadlineMs, signal, async (deadline) => {
-      const [core, recalled] = await Promise.all([
-        needsCore ? parts.core(scope, now) : [],
-        parts.recall({ scope, question: toQuestion(turns, current), isShown: shown, now }, deadline),
-      ]);
+      const core = needsCore ? await parts.core(scope, now) : [];
       const standing = new Set(core.map((memory) => memory.id));
-      const rest = recalled.filter(({ memory }) => !standing.has(memory.id));
+      const isKnown = (memory: Memory) => standing.has(memory.id) || shown(memory);
+      const question = toQuestion(turns, current);
+      const rest = await parts.recall({ scope, question, isShown: isKnown, core, now }, deadline);
       const block = renderBlock({
         core,
         recalled: rest.map(({ memory }) => memory),

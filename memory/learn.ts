@@ -42,6 +42,8 @@ export type Ground = {
   readonly session?: string;
   readonly turn?: number;
   readonly trace?: string;
+  /** Of several people, the one who said it. */
+  readonly speaker?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
 };
 
@@ -69,7 +71,9 @@ export async function learn(
       results.push(earlier); // learned before and overtaken since: a repeated job must not bring it back
       continue;
     }
-    const near = await findNear(parts.store, scope, candidate, vectors[index], id);
+    const around = await findNear(parts.store, scope, candidate, vectors[index], id);
+    // One person's home neither repeats nor replaces another's.
+    const near = around.filter(({ memory }) => memory.speaker === ground.speaker);
     const plan = withReview(candidate, reconcile(candidate, near, ground.said));
     const memory = toMemory(candidate, plan, ground, id);
     const result = await apply(parts.store, plan, memory, vectors[index], candidate, ground);
@@ -190,7 +194,7 @@ function withReview(candidate: Candidate, plan: Plan): Plan {
 }
 
 function toMemory(candidate: Candidate, plan: Plan, ground: Ground, id: string): Memory {
-  const { scope, session, turn, trace, metadata, said } = ground;
+  const { scope, session, turn, trace, metadata, said, speaker } = ground;
   const at = said.toISOString();
   const overtaken = plan.operation === "ADD" ? plan.replacedBy : undefined;
   const waits = candidate.review !== undefined || candidate.confidence < trustFloor;
@@ -221,6 +225,7 @@ function toMemory(candidate: Candidate, plan: Plan, ground: Ground, id: string):
     ...(candidate.sensitivity === undefined ? {} : { sensitivity: candidate.sensitivity }),
     ...(candidate.attribute === undefined ? {} : { attribute: candidate.attribute }),
     ...(candidate.core ? { core: true } : {}),
+    ...(speaker === undefined ? {} : { speaker }),
     ...(metadata === undefined ? {} : { metadata }),
   };
 }

@@ -54,7 +54,7 @@ export type Memory = {
   readonly core?: boolean;
   /** How often it has been said again. */
   readonly confirmations: number;
-  /** Who spoke, for an episode. */
+  /** Who spoke, for an episode, and for what was learned from a turn whose speaker the client named. */
   readonly speaker?: string;
   /** An episode's place in its session, counted over remembered turns from 0. */
   readonly position?: number;
@@ -76,4 +76,6 @@ export type Turn = {
   readonly key: string;
   /** Its place in the client's list. */
   readonly index: number;
+  /** Who speaks, where the client names people: several can write as the user of one conversation. */
+  readonly speaker?: string;
 };

@@ -3,7 +3,7 @@ import { fuse, gate, questionWords, withoutRepeats } from "./fuse.ts";
 import type { GateFloors, Recalled } from "./fuse.ts";
 import type { Memory, Scope, Turn } from "./memory.ts";
 import type { MemoryFilter, MemoryStore, SearchArms } from "./memory-store.ts";
-import { maxLineChars, lineOverheadTokens } from "./render.ts";
+import { lineTokens } from "./render.ts";
 import { stripHarness } from "./sanitize.ts";
 import { canonicalForm, contentWords, estimateTokens } from "./words.ts";
 
@@ -26,14 +26,14 @@ export type RecallRequest = {
 };
 
 /** How many hits each arm brings. Fusing more changes the first ten rarely and costs linearly. */
-const hitsPerArm = 40;
+const hitsPerArm = 100;
 /** Episodes whose neighbours are read too: what was asked before, what was answered after. */
 const expandedEpisodes = 3;
 const neighboursBefore = 1;
 const neighboursAfter = 2;
 /** A neighbour is worth half of what led to it. */
 const neighbourWorth = 0.5;
-const maxRecalled = 24;
+const maxRecalled = 64;
 
 /**
  * What memory has to say to a question, in the order in which it was said. Empty when nothing is relevant enough.
@@ -52,13 +52,14 @@ export async function recall(
     searchBothArms(parts, request.scope, request.question, currentFilter(request.now, past), hitsPerArm, signal),
     aboutMe ? listKnown(parts.store, request) : [],
   ]);
-  const fused = fuse(withinScope(arms, request.scope), { words, now: request.now, past });
+  const aboutAnswers = asksAboutAnswers(request.question);
+  const fused = fuse(withinScope(arms, request.scope), { words, now: request.now, past, aboutAnswers });
   const known = new Set(profile.map(({ memory }) => memory.id));
   const relevant = gate(fused.filter(wasTrue), words, request.floors).filter(({ memory }) => !known.has(memory.id));
   const current = await withSuccessors(parts.store, request.scope, [...profile, ...relevant]);
   const asked = canonicalForm(request.question);
   const fresh = withoutRepeats(current).filter(({ memory }) => !request.isShown(memory) && !repeats(memory, asked));
-  const chosen = fillBudget(await withNeighbours(parts.store, request, fresh), request.budgetTokens);
+  const chosen = fillBudget(await withNeighbours(parts.store, request, fresh), request);
   return chosen.toSorted(inOrderOfTime);
 }
 
@@ -93,6 +94,10 @@ export function currentFilter(now: Date, past: boolean): MemoryFilter {
 
 export function asksAboutThePast(question: string): boolean {
   return pastTense.test(question);
+}
+
+export function asksAboutAnswers(question: string): boolean {
+  return toldBefore.test(question);
 }
 
 /**
@@ -144,6 +149,9 @@ const asksAboutMe =
 
 const pastTense =
   /\b(?:used to|previous(?:ly)?|former(?:ly)?|back then|in the past|at (?:the|that) time|earlier|(?:my|our) (?:old|last|first|ex-?)|before (?:i|we|that|my)|(?:where|what|who|when|which|how) (?:did|was|were|had)|did i|was i|originally|history of|changed)\b|\b(?:früher|ehemalig\w*|damals|vorher|alte[rsn]?|antes|solía|anterior\w*|autrefois|avant|ancien\w*|antigament\w*)\b|以前|过去|曾经|之前/iu;
+
+const toldBefore =
+  /\b(?:did|have|had|were|was) you\b|\byou(?:r|'ve)?\b.{0,30}\b(?:recommend|suggest|said|advi[sc]e|explained|told|mentioned|proposed|gave|answer)|\b(?:hast|hattest) du\b|\bdu\b.{0,30}\b(?:empfohlen|vorgeschlagen|gesagt|erklärt|geraten)|\b(?:dijiste|recomendaste|sugeriste|explicaste|(?:as-)?tu (?:as|avais) (?:dit|recommandé|proposé|expliqué)|você (?:disse|recomendou|sugeriu|explicou))\b|你(?:之前|上次)?(?:说|推荐|建议|解释)/iu;
 
 /** A pasted page is not a question: its beginning and end say what is asked. */
 function cut(text: string): string {
@@ -220,18 +228,39 @@ async function withNeighbours(
   return [...found, ...added].toSorted((one, other) => other.score - one.score);
 }
 
-/** Best first until the budget is spent; what does not fit is passed over for what does. */
-function fillBudget(candidates: readonly Recalled[], budgetTokens: number): readonly Recalled[] {
+/**
+ * Best first until the budget is spent; what does not fit is passed over for what does. The second piece of one turn
+ * is worth less than the first: two turns say more than one said twice.
+ */
+function fillBudget(candidates: readonly Recalled[], { budgetTokens, now }: RecallRequest): readonly Recalled[] {
   const chosen: Recalled[] = [];
   let left = budgetTokens;
-  for (const candidate of candidates) {
-    if (chosen.length >= maxRecalled) break;
-    const cost = estimateTokens(candidate.memory.text.slice(0, maxLineChars)) + lineOverheadTokens;
+  for (const candidate of spreadOverTurns(candidates)) {
+    if (chosen.length >= maxRecalled || left < leastLineTokens) break;
+    const cost = lineTokens(candidate.memory, now);
     if (cost > left) continue;
     left -= cost;
     chosen.push(candidate);
   }
   return chosen;
+}
+
+const leastLineTokens = 10;
+const pieceDecay = 0.7;
+
+function spreadOverTurns(candidates: readonly Recalled[]): readonly Recalled[] {
+  const seen = new Map<string, number>();
+  return candidates
+    .map((candidate) => {
+      const { kind, provenance } = candidate.memory;
+      if (kind !== "episode") return { candidate, worth: candidate.score };
+      const turn = `${provenance.session} ${provenance.turn} ${provenance.origin}`;
+      const before = seen.get(turn) ?? 0;
+      seen.set(turn, before + 1);
+      return { candidate, worth: candidate.score * pieceDecay ** before };
+    })
+    .toSorted((one, other) => other.worth - one.worth)
+    .map(({ candidate }) => candidate);
 }
 
 function inOrderOfTime(one: Recalled, other: Recalled): number {

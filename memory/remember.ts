@@ -11,7 +11,7 @@ import { embedAll, learn, learnedKinds, toIndexed } from "./learn.ts";
 import type { LearnParts } from "./learn.ts";
 import type { SessionLedger } from "./ledger.ts";
 import type { Memory, MemoryStatus, Scope, Turn } from "./memory.ts";
-import { maxTurnChars, stripHarness, withoutInvisible } from "./sanitize.ts";
+import { maxTurnChars, stripHarness, toInertLine, withoutInvisible } from "./sanitize.ts";
 import { redactSecrets } from "./secrets.ts";
 import { contentWords, countShared } from "./words.ts";
 
@@ -51,6 +51,7 @@ export function toJob(turn: AnsweredTurn): NewJob | undefined {
   const text = cleaned(user.text);
   const answer = cleaned(turn.answer);
   if (text === "") return undefined;
+  const speaker = toInertLine(user.speaker ?? "").slice(0, maxSpeakerChars);
   const key = `${user.key}#${user.index}`;
   const payload: Payload = {
     scope: {
@@ -62,6 +63,7 @@ export function toJob(turn: AnsweredTurn): NewJob | undefined {
     model: turn.model,
     key,
     text,
+    ...(speaker === "" ? {} : { speaker }),
     before: turn.before
       .filter(({ role, carriesToolResults }) => (role === "user" || role === "assistant") && !carriesToolResults)
       .slice(-contextTurns)
@@ -103,6 +105,7 @@ type Payload = {
   readonly model: string;
   readonly key: string;
   readonly text: string;
+  readonly speaker?: string;
   readonly before: readonly { readonly role: string; readonly text: string }[];
   readonly answer: string;
   /** The answer repeats what memory had just told the model. Absent in jobs of earlier versions. */
@@ -120,6 +123,7 @@ type Place = {
 
 const contextTurns = 4;
 const maxContextChars = 800;
+const maxSpeakerChars = 60;
 /** Enough of a session's end to find its last position and an earlier answer to the same turn. */
 const recentEpisodes = 32;
 const knownForExtraction = 12;
@@ -184,17 +188,20 @@ async function storeEpisodes(
     { limit: recentEpisodes },
   );
   const next = Math.max(-1, ...recent.map(({ position }) => position ?? -1)) + 1;
-  const asked = await placed(parts, payload.text, "user", place, { position: next, turn: next });
+  const { speaker } = payload;
+  const asked = await placed(parts, payload.text, "user", place, {
+    position: next,
+    turn: next,
+    ...(speaker === undefined ? {} : { speaker }),
+  });
   const turn = asked.memories[0]?.provenance.turn ?? next;
   const afterUser = Math.max(next, ...asked.memories.map(({ position }) => (position ?? 0) + 1));
-  const answered = await placed(
-    parts,
-    payload.answer,
-    "assistant",
-    place,
-    { position: afterUser, turn, ...(payload.echoes === true ? { status: "archived" } : {}) },
-    payload.model,
-  );
+  const answered = await placed(parts, payload.answer, "assistant", place, {
+    position: afterUser,
+    turn,
+    model: payload.model,
+    ...(payload.echoes === true ? { status: "archived" } : {}),
+  });
   const [before] = payload.before.toReversed();
   const episodes: readonly Episode[] = [
     ...withIndexText(asked.memories, before?.text, answered.memories[0]?.text),
@@ -219,13 +226,17 @@ async function placed(
   text: string,
   role: "user" | "assistant",
   place: Place,
-  at: { readonly position: number; readonly turn: number; readonly status?: MemoryStatus },
-  model?: string,
+  at: {
+    readonly position: number;
+    readonly turn: number;
+    readonly status?: MemoryStatus;
+    readonly speaker?: string;
+    readonly model?: string;
+  },
 ): Promise<{ readonly memories: readonly Memory[]; readonly isNew: boolean }> {
   if (contentWords(text, 1).length === 0) return { memories: [], isNew: role === "user" };
-  const utterance = { ...place, role, text, ...(model === undefined ? {} : { model }) };
-  const { status } = at;
-  const episodes = toEpisodes(utterance, at.position, at.turn);
+  const { status, position, turn, ...spoken } = at;
+  const episodes = toEpisodes({ ...place, ...spoken, role, text }, position, turn);
   const fresh = status === undefined ? episodes : episodes.map((memory) => Object.assign(memory, { status }));
   const stored = new Map(
     (
@@ -268,7 +279,7 @@ type Lesson = Omit<Payload, "scope"> & {
 async function learnFrom(parts: RememberParts, lesson: Lesson, signal: AbortSignal): Promise<void> {
   if (!mightTeach(lesson.text)) return;
   const extraction = await extract(parts, lesson, signal);
-  const { scope, session, trace, said, key, turn } = lesson;
+  const { scope, session, trace, said, key, turn, speaker } = lesson;
   await learn(
     parts,
     extraction.candidates,
@@ -281,6 +292,7 @@ async function learnFrom(parts: RememberParts, lesson: Lesson, signal: AbortSign
       session,
       trace,
       ...(turn === undefined ? {} : { turn }),
+      ...(speaker === undefined ? {} : { speaker }),
     },
     signal,
   );

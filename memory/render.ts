@@ -1,5 +1,6 @@
 import type { Memory } from "./memory.ts";
 import { fenceTag, toInertLine } from "./sanitize.ts";
+import { estimateTokens } from "./words.ts";
 
 /**
  * What recall adds to a turn: one fenced block of inert lines. The bytes depend on the memories alone, never on the
@@ -53,6 +54,16 @@ const shortPreamble = "More notes from earlier conversations (background data, n
 const coreHeading = "Preferences this user has stated; respect them unless the message asks otherwise:";
 const recalledHeading = "Possibly relevant, oldest first:";
 
+/** What a memory costs as a line of the block, its end included. */
+export function lineTokens(memory: Memory, now: Date): number {
+  return estimateTokens(`${renderLine(memory, now)}\n`);
+}
+
+/** What a block costs besides its lines. */
+export const frameTokens = estimateTokens(
+  `<${fenceTag}>\n${preamble}\n${coreHeading}\n${recalledHeading}\n</${fenceTag}>\n\n`,
+);
+
 /** After half a year a fact about a person is worth a second look. */
 const verifyAfterMs = 180 * 24 * 60 * 60 * 1000;
 
@@ -67,7 +78,7 @@ function sourceOf(memory: Memory): string {
   const origin = memory.provenance.origin;
   switch (origin) {
     case "user":
-      return "said by the user";
+      return `said by ${toInertLine(memory.speaker ?? "the user").slice(0, 60)}`;
     case "assistant":
       return "said by an assistant";
     case "tool":

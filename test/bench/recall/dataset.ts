@@ -6,7 +6,13 @@ import { z } from "zod";
 export type Suite = "locomo" | "beam";
 
 /** One turn of recorded data. Its id is unique within its conversation. */
-export type Said = { readonly id: string; readonly session: string; readonly text: string };
+export type Said = {
+  readonly id: string;
+  readonly session: string;
+  readonly text: string;
+  /** Where people are named. */
+  readonly speaker?: string;
+};
 
 /** What one chat request brings: a user's turn, and the answer when there was one. */
 export type Exchange = { readonly session: string; readonly at: Date; readonly user: Said; readonly answer?: Said };
@@ -78,9 +84,8 @@ const categoryNames: Readonly<Record<string, string>> = {
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
- * Two people's conversation as a gateway would see it: whoever opens a session writes as the user, the other answers,
- * and each one's name stands before their words, as in any transcript. A picture is its caption. The fifth category
- * (questions without an answer) is left out.
+ * Two people's conversation as a gateway would see it: both write as users of one room, each under their own name, and
+ * no model answers. A picture is its caption. The fifth category (questions without an answer) is left out.
  */
 function toLocomo(file: z.infer<typeof locomoFile>): Conversation {
   const said: Said[] = [];
@@ -93,13 +98,11 @@ function toLocomo(file: z.infer<typeof locomoFile>): Conversation {
     const heard = turns.map(({ id: turn, speaker, text, imageCaption }): Said => ({
       id: turn,
       session,
-      text: `${speaker}: ${text}${imageCaption === undefined ? "" : ` [shares ${imageCaption}]`}`,
+      speaker,
+      text: `${text}${imageCaption === undefined ? "" : ` [shares ${imageCaption}]`}`,
     }));
     said.push(...heard);
-    for (let place = 0; place < heard.length; place += 2) {
-      const [user, answer] = heard.slice(place, place + 2);
-      if (user !== undefined) exchanges.push({ session, at, user, ...(answer === undefined ? {} : { answer }) });
-    }
+    exchanges.push(...heard.map((user) => ({ session, at, user })));
   }
   const known = new Set(said.map((turn) => turn.id));
   const questions = file.questions

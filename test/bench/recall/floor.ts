@@ -35,7 +35,7 @@ const b = 0.75;
 
 function withNeighbours(said: readonly Said[], turn: Said, index: number): string {
   return [said[index - 1], turn, said[index + 1]]
-    .flatMap((near) => (near?.session === turn.session ? [near.text] : []))
+    .flatMap((near) => (near?.session === turn.session ? [near.speaker ?? "", near.text] : []))
     .join(" ");
 }
 

@@ -1,7 +1,7 @@
 import type { MemoryService } from "../../../memory/create-memory.ts";
-import type { Memory, Scope } from "../../../memory/memory.ts";
+import type { Memory, Scope, Turn } from "../../../memory/memory.ts";
 import { keyOf } from "./dataset.ts";
-import type { Conversation, Exchange } from "./dataset.ts";
+import type { Conversation, Exchange, Said } from "./dataset.ts";
 import type { Subject } from "./subject.ts";
 
 export type Remembered = {
@@ -25,10 +25,10 @@ export async function rememberAll(memory: MemoryService, conversation: Conversat
       session: `${conversation.id}/${exchange.session}`,
       trace: traceOf(conversation, index),
       model: "bench/none",
-      user: userTurn(exchange.user.text, earlier.length * 2),
+      user: spokenTurn(exchange.user, earlier.length * 2),
       before: earlier.slice(-3).flatMap((past, back, list) => {
         const at = (earlier.length - list.length + back) * 2;
-        const user = userTurn(past.user.text, at);
+        const user = spokenTurn(past.user, at);
         return past.answer === undefined
           ? [user]
           : [user, { ...userTurn(past.answer.text, at + 1), role: "assistant" as const }];
@@ -74,6 +74,10 @@ export async function readRemembered(
 
 export function userTurn(text: string, index = 0) {
   return { role: "user" as const, text, carriesToolResults: false, key: keyOf(text), index };
+}
+
+function spokenTurn({ text, speaker }: Said, index: number): Turn {
+  return { ...userTurn(text, index), ...(speaker === undefined ? {} : { speaker }) };
 }
 
 function scopeOf(conversation: Conversation): Scope {

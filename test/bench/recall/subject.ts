@@ -53,7 +53,7 @@ export function openSubject(embedder: Embedder, budgets: readonly number[]): Sub
       clock: () => now,
       newId: () => `bench-${(ids += 1)}`,
       log: { info: keep, warn: keep, error: keep },
-      options: { recallTokens: budget - coreTokens, coreTokens, recallDeadlineMs: 10_000, ledgerDeadlineMs: 10_000 },
+      options: { recallTokens: budget, coreTokens, recallDeadlineMs: 10_000, ledgerDeadlineMs: 10_000 },
     });
   };
   const within = new Map(budgets.map((budget) => [budget, open(budget)] as const));
