@@ -29,8 +29,8 @@ export type IndexedRow = {
 };
 
 /** BM25's constants; memories are short, so their length counts a little less than that of articles. */
-const K1 = 1.2;
-const B = 0.6;
+export const K1 = 1.2;
+export const B = 0.6;
 
 const MAX_MEMORIES_KEPT = 2_048;
 const BYTES_PER_ENTRY = 160;

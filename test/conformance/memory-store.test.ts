@@ -1,17 +1,26 @@
 import { assert as assertProperty, asyncProperty, string, uuid } from "fast-check";
+import { QdrantClient } from "@qdrant/js-client-rest";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { IndexedMemory, MemoryFilter, MemoryStore } from "../../memory/memory-store.ts";
 import { MemoryStoreError } from "../../memory/memory-store-error.ts";
 import type { Memory, Owner } from "../../memory/memory.ts";
+import { createQdrantStore } from "../../memory/qdrant-store.ts";
 import { createSqliteStore } from "../../memory/sqlite-store.ts";
 import { openDatabase } from "../../memory/sqlite/database.ts";
+import { findQdrantServer } from "../support/qdrant-server.ts";
+
+const qdrant = await findQdrantServer();
+afterAll(async () => {
+  if (qdrant.url !== undefined) await qdrant.close();
+});
 
 /** Every store the project has. Each entry gives an empty store for vectors of 8 dimensions, and its end. */
-const stores: Readonly<Record<string, () => { store: MemoryStore; end: () => Promise<void> }>> = {
-  sqlite: () => {
+const stores: Readonly<Record<string, () => Promise<{ store: MemoryStore; end: () => Promise<void> }>>> = {
+  sqlite: async () => {
     const directory = mkdtempSync(join(tmpdir(), "throughline-"));
     const database = openDatabase(join(directory, "throughline.sqlite"));
     const store = createSqliteStore(database, { dimensions: 8, embedderId: "test" });
@@ -22,7 +31,20 @@ const stores: Readonly<Record<string, () => { store: MemoryStore; end: () => Pro
     };
     return { store, end };
   },
+  ...(qdrant.url === undefined ? {} : { qdrant: () => createQdrant(qdrant.url) }),
 };
+
+/** A collection of its own for every test, dropped at its end. */
+async function createQdrant(url: string) {
+  const collection = `test_${randomUUID()}`;
+  const options = { url, collection, dimensions: 8, embedderId: "test", timeoutMs: 30_000, clock: Date.now };
+  const store = await createQdrantStore(options);
+  const end = async () => {
+    await store.close();
+    await new QdrantClient({ url, checkCompatibility: false }).deleteCollection(collection);
+  };
+  return { store, end };
+}
 
 const anna: Owner = { tenant: "acme", user: "anna" };
 const ben: Owner = { tenant: "acme", user: "ben" };
@@ -71,12 +93,16 @@ const turn = (id: string, position: number, text: string, indexText: string): In
   indexText,
 });
 
+describe.each(qdrant.url === undefined ? [qdrant.reason] : [])("memory store qdrant", (reason) => {
+  it(`skipped: ${reason}`, ({ skip }) => skip());
+});
+
 describe.each(Object.entries(stores))("memory store %s", (_name, create) => {
   let store: MemoryStore;
   let end: () => Promise<void>;
 
-  beforeEach(() => {
-    ({ store, end } = create());
+  beforeEach(async () => {
+    ({ store, end } = await create());
   });
   afterEach(async () => {
     await end();
