@@ -13,6 +13,8 @@ export type Config = {
   readonly logLevel: LogLevel;
   /** Vendors with a key, by provider id. Empty together with `hosts`: run on the sandbox vendors. */
   readonly vendors: ReadonlyMap<VendorId, VendorAccess>;
+  /** Where memories are kept; absent: in the embedded store, with everything else. */
+  readonly qdrant?: QdrantAccess;
   /** Further hosts that speak OpenAI's Chat Completions. */
   readonly hosts: readonly CompatibleHost[];
   /** No vendor key and no host of one's own. */
@@ -41,6 +43,8 @@ export const vendorIds = ["openai", "anthropic", "google"] as const;
 export type VendorId = (typeof vendorIds)[number];
 
 export type VendorAccess = { readonly apiKey: Secret; readonly baseUrl?: string };
+
+export type QdrantAccess = { readonly url: string; readonly apiKey?: Secret };
 
 export type CompatibleHost = {
   readonly id: string;

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { VendorAccess, VendorId } from "./config.ts";
+import type { QdrantAccess, VendorAccess, VendorId } from "./config.ts";
 import { Secret } from "./secret.ts";
 
 /** What is set outside the file: the machine's part of the configuration. A variable set to "" counts as not set. */
@@ -9,6 +9,7 @@ export type Environment = {
   readonly dataDirectory: string;
   readonly configFile: string | undefined;
   readonly vendors: ReadonlyMap<VendorId, VendorAccess>;
+  readonly qdrant: QdrantAccess | undefined;
 };
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -30,6 +31,7 @@ export function readEnvironment(env: Variables, argv: readonly string[], problem
     dataDirectory: flags.data ?? set(env, "THROUGHLINE_DATA") ?? "./data",
     configFile: flags.config ?? set(env, "THROUGHLINE_CONFIG"),
     vendors: readVendors(env, problems),
+    qdrant: readQdrant(env, problems),
   };
 }
 
@@ -69,14 +71,19 @@ function readVendors(env: Variables, problems: string[]): ReadonlyMap<VendorId, 
   return vendors;
 }
 
-/** Ignored, they would leave their owner to believe that the memories are kept there. */
+function readQdrant(env: Variables, problems: string[]): QdrantAccess | undefined {
+  const address = url(env, "QDRANT_URL", ["http:", "https:"], problems);
+  const key = set(env, "QDRANT_API_KEY");
+  if (address === undefined) return undefined;
+  return { url: address, ...(key === undefined ? {} : { apiKey: new Secret(key) }) };
+}
+
+/** Ignored, it would leave its owner to believe that the queue is kept there. */
 function refuseOtherStores(env: Variables, problems: string[]): void {
-  for (const name of ["QDRANT_URL", "REDIS_URL"]) {
-    if (set(env, name) === undefined) continue;
-    problems.push(
-      `${name} is set, but this version keeps everything in its embedded store (THROUGHLINE_DATA): unset it`,
-    );
-  }
+  if (set(env, "REDIS_URL") === undefined) return;
+  problems.push(
+    "REDIS_URL is set, but this version keeps its queue in the embedded store (THROUGHLINE_DATA): unset it",
+  );
 }
 
 function port(text: string | undefined, problems: string[]): number {

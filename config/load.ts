@@ -53,6 +53,7 @@ export function loadConfig(options: LoadOptions = {}): Config {
     dataDirectory: environment.dataDirectory,
     logLevel: settings.logLevel,
     vendors: environment.vendors,
+    ...(environment.qdrant === undefined ? {} : { qdrant: environment.qdrant }),
     hosts,
     sandbox: environment.vendors.size === 0 && hosts.length === 0,
     models,

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
 import { createMemory, type MemoryService } from "../memory/create-memory.ts";
-import { openDatabase } from "../memory/sqlite/database.ts";
+import type { Embedder } from "../memory/embedder.ts";
+import { createQdrantStore, type QdrantStore } from "../memory/qdrant-store.ts";
+import { type Database, openDatabase } from "../memory/sqlite/database.ts";
 import { createSqliteLedger } from "../memory/sqlite-ledger.ts";
 import { createSqliteQueue } from "../memory/sqlite-queue.ts";
-import { createSqliteStore } from "../memory/sqlite-store.ts";
+import { createSqliteStore, type SqliteStore } from "../memory/sqlite-store.ts";
 import { createStaticEmbedder } from "../memory/static-embedder.ts";
 import { classify } from "../router/classify.ts";
 import { createRouter, type OwnedRouter } from "../router/create-router.ts";
@@ -150,11 +152,14 @@ function startUpkeep(store: OpenStore, log: Logger): () => void {
 
 type OpenStore = Awaited<ReturnType<typeof openStore>>;
 
-/** The embedded store: memories, queue and sessions in one file. */
+/** How long one request to Qdrant may take; recall has its own, shorter deadline. */
+const qdrantTimeoutMs = 5_000;
+
+/** The embedded store: queue and sessions in one file, and the memories, unless they are in Qdrant. */
 async function openStore(config: Config) {
   const embedder = await createStaticEmbedder();
   const database = openDatabase(join(config.dataDirectory, "throughline.sqlite"));
-  const memories = createSqliteStore(database, { dimensions: embedder.dimensions, embedderId: embedder.id });
+  const memories = await openMemories(config, database, embedder);
   const queue = createSqliteQueue(database, { maxJobs: maxQueuedJobs, maxAttempts: maxJobAttempts, clock: Date.now });
   const ledger = createSqliteLedger(database, { clock: Date.now });
   const vendorStates = createSqliteVendorStates(database, { clock: Date.now });
@@ -172,6 +177,23 @@ async function openStore(config: Config) {
       database.close();
     },
   };
+}
+
+/** Memories past one machine, when QDRANT_URL names a server. Throws what no waiting for it would mend. */
+async function openMemories(
+  { qdrant }: Config,
+  database: Database,
+  { id: embedderId, dimensions }: Embedder,
+): Promise<SqliteStore | QdrantStore> {
+  if (qdrant === undefined) return createSqliteStore(database, { dimensions, embedderId });
+  const { url, apiKey } = qdrant;
+  const access = { url, ...(apiKey === undefined ? {} : { apiKey: apiKey.reveal() }) };
+  try {
+    return await createQdrantStore({ ...access, dimensions, embedderId, timeoutMs: qdrantTimeoutMs, clock: Date.now });
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 function offerEmbeddings(config: Config, { providers }: ConnectedProviders, { embedder }: OpenStore) {

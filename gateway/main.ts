@@ -42,11 +42,17 @@ function describe(config: Config, gateway: Gateway, port: number): string[] {
     gateway.providers.sandbox === undefined
       ? `vendors      ${vendors}${missing === "" ? "" : `  (not in use: ${missing})`}`
       : `vendors      sandbox: ${vendors}, on loopback, free and made up. For the real ones: ${missing}`,
-    `store        ${config.dataDirectory}/throughline.sqlite, memory ${config.memory.enabled ? "on" : "off"}`,
+    `store        ${describeStore(config)}, memory ${config.memory.enabled ? "on" : "off"}`,
     `policy       ${config.defaultPolicy}, from ${config.source}`,
     `keys         ${config.keys.length === 0 ? "none: anyone on this machine is the user 'default' unless a request names one" : `${config.keys.length} configured`}`,
     `metrics      ${origin}/metrics  health ${origin}/readyz`,
   ];
+}
+
+/** An address may hold a password: only its origin is shown. */
+function describeStore({ qdrant, dataDirectory }: Config): string {
+  const file = `${dataDirectory}/throughline.sqlite`;
+  return qdrant === undefined ? file : `memories in Qdrant at ${new URL(qdrant.url).origin}, the queue in ${file}`;
 }
 
 function isLoopback(host: string): boolean {

@@ -82,11 +82,17 @@ describe("the environment", () => {
     [{ PORT: "eighty" }, 'PORT must be a number from 0 to 65535, not "eighty"'],
     [{ PORT: "70000" }, "PORT must be a number from 0 to 65535"],
     [{ PORT: "-1" }, "PORT must be a number"],
-    [{ QDRANT_URL: "http://q:6333" }, "QDRANT_URL is set, but this version keeps everything in its embedded store"],
-    [{ REDIS_URL: "redis://r" }, "REDIS_URL is set, but this version keeps everything in its embedded store"],
+    [{ QDRANT_URL: "localhost:6333" }, "QDRANT_URL must be an address that begins with http:// or https://"],
+    [{ REDIS_URL: "redis://r" }, "REDIS_URL is set, but this version keeps its queue in the embedded store"],
     [{ OPENAI_BASE_URL: "api.example.com" }, "OPENAI_BASE_URL must be an address"],
   ])("says which variable is wrong: %o", (env, message) => {
     expect(complaints(() => loadConfig({ env }))).toEqual([expect.stringContaining(`environment: ${message}`)]);
+  });
+
+  it("keeps memories in Qdrant when its address is set, and nowhere else", () => {
+    const { qdrant } = loadConfig({ env: { QDRANT_URL: "https://q.example:6333", QDRANT_API_KEY: "qd-1" } });
+    expect([qdrant?.url, qdrant?.apiKey?.reveal()]).toEqual(["https://q.example:6333", "qd-1"]);
+    expect(loadConfig({ env: { QDRANT_URL: "", QDRANT_API_KEY: "qd-1" } }).qdrant).toBeUndefined();
   });
 
   it("does not repeat a password in a wrong address", () => {
