@@ -76,7 +76,7 @@ export function failedResponse(begun: JsonObject, error: GatewayError): JsonObje
   return { ...begun, status: "failed", error: { code: errorCode(error), message: error.message } };
 }
 
-export function toResponseUsage(usage: Usage): JsonObject {
+function toResponseUsage(usage: Usage): JsonObject {
   const input = totalInputTokens(usage);
   return {
     input_tokens: input,
