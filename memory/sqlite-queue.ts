@@ -56,7 +56,11 @@ class SqliteQueue implements JobQueue {
       if (this.#count(READY) + this.#count(RUNNING) >= maxJobs) {
         throw new QueueFullError(`${maxJobs} turns wait to be remembered; this one was not taken.`);
       }
-      const first = this.#get(`SELECT 1 FROM job WHERE tenant = ? AND user = ? AND first = 1`, tenant, user);
+      const first = this.#get(
+        "SELECT 1 FROM job INDEXED BY job_owner_first WHERE tenant = ? AND user = ? AND first = 1",
+        tenant,
+        user,
+      );
       const sql = `
         INSERT INTO job (id, tenant, user, kind, payload, state, first, attempts, pushed, available)
         VALUES (?1, ?2, ?3, ?4, ?5, ${READY}, ?6, 0, ?7, ?7)`;

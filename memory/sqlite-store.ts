@@ -97,7 +97,7 @@ function createReads({ dimensions, embedder, cache, rows, find }: Parts) {
 
     async list(owner, filter, page) {
       const target = find(owner);
-      const values = Object.values(filterValues(filter));
+      const values = filterValues(filter);
       const from = parseCursor(page.cursor);
       return target === undefined ? { memories: [] } : rows.page(owner, target, values, page.limit, from);
     },

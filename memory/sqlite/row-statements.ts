@@ -4,6 +4,7 @@ import { MemoryStoreError } from "../memory-store-error.ts";
 import type { Memory, Owner } from "../memory.ts";
 import type { Database } from "./database.ts";
 import { filterSql, kindCode, statusCode } from "./filter.ts";
+import type { FilterValues } from "./filter.ts";
 import { ownedStatement } from "./owners.ts";
 import type { StoredOwner } from "./owners.ts";
 import { packTerms, parseBody, toBody, toEntry, toMemory } from "./rows.ts";
@@ -30,10 +31,14 @@ const updateSql = `
   UPDATE memory SET version = ?4, status = ?5, core = ?6, superseded = ?7, expires = ?8, body = ?9
   WHERE {owned} AND row = ?3`;
 
-const pageSql = `
-  SELECT row, recorded, version, body FROM memory INDEXED BY memory_recorded
-  WHERE {owned} AND ${filterSql} AND owner = ?12 AND (recorded, row) < (?13, ?14)
-  ORDER BY recorded DESC, row DESC LIMIT ?15`;
+/** One page by the index that fits: SQLite itself would scan an owner's rows for the few that are core. */
+function pageSql(index: "memory_recorded" | "memory_core" | "memory_session"): string {
+  const narrowed = { memory_recorded: "", memory_core: "AND core = 1", memory_session: "AND session = ?5" }[index];
+  return `
+    SELECT row, recorded, version, body FROM memory INDEXED BY ${index}
+    WHERE {owned} AND ${filterSql} AND owner = ?12 ${narrowed} AND (recorded, row) < (?13, ?14)
+    ORDER BY recorded DESC, row DESC LIMIT ?15`;
+}
 
 const episodesSql = `
   SELECT version, body FROM memory INDEXED BY memory_place
@@ -46,7 +51,11 @@ export function createRowStatements(database: Database) {
   const update = ownedStatement(database, updateSql);
   const byId = ownedStatement(database, byIdSql);
   const byRow = ownedStatement(database, "SELECT version, body FROM memory WHERE {owned} AND row = ?3");
-  const page = ownedStatement(database, pageSql);
+  const pages = {
+    any: ownedStatement(database, pageSql("memory_recorded")),
+    core: ownedStatement(database, pageSql("memory_core")),
+    session: ownedStatement(database, pageSql("memory_session")),
+  };
   const count = ownedStatement(database, `SELECT count(*) FROM memory WHERE {owned} AND ${filterSql}`);
   const earlier = ownedStatement(
     database,
@@ -79,15 +88,10 @@ export function createRowStatements(database: Database) {
       const times = [superseded ?? null, expires ?? null];
       update.run(target, row, memory.version, status, Number(core), ...times, toBody(memory));
     },
-    page(
-      owner: Owner,
-      target: StoredOwner,
-      filter: readonly SQLInputValue[],
-      wanted: number,
-      from: Cursor,
-    ): MemoryPage {
+    page(owner: Owner, target: StoredOwner, filter: FilterValues, wanted: number, from: Cursor): MemoryPage {
+      const page = filter.core === 1 ? pages.core : filter.session === null ? pages.any : pages.session;
       const limit = Math.min(Math.max(1, Math.floor(wanted) || 1), MAX_PAGE);
-      const found = page.all(target, ...filter, target.id, from.recorded, from.row, limit + 1);
+      const found = page.all(target, ...Object.values(filter), target.id, from.recorded, from.row, limit + 1);
       const memories = found.slice(0, limit).map((row) => toMemory(owner, row[2], row[3]));
       const last = found[limit - 1];
       if (found.length <= limit || last === undefined) return { memories };

@@ -91,4 +91,10 @@ export const schema: readonly string[] = [
   `,
   // Who runs a job: what a killed process held is given out again at once, not when its lease has run out.
   "ALTER TABLE job ADD COLUMN worker TEXT",
+  // What every request asks of a user with thousands of memories, and thousands of jobs waiting.
+  `
+  CREATE INDEX memory_core ON memory (owner, recorded, row) WHERE core = 1;
+  CREATE INDEX memory_session ON memory (owner, session, recorded, row) WHERE session IS NOT NULL;
+  CREATE INDEX job_owner_first ON job (tenant, user) WHERE first = 1;
+  `,
 ];
