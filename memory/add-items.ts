@@ -1,6 +1,7 @@
 import { judged, soundsLikeCorrection } from "./candidate.ts";
 import type { Candidate } from "./candidate.ts";
 import { toEpisodes, withIndexText } from "./episodes.ts";
+import { maxItemChars } from "./edit.ts";
 import { attributeFromText } from "./extract-rules.ts";
 import { stableId } from "./ids.ts";
 import { embedAll, learn, toIndexed } from "./learn.ts";
@@ -32,7 +33,6 @@ export type NewMemory = {
 };
 
 const maxItems = 1_000;
-const maxItemChars = 20_000;
 
 /**
  * Adds memories in the order given. Facts, preferences and procedures are reconciled with what is known, one by one, as

@@ -1,21 +1,27 @@
 import { addItems } from "./add-items.ts";
 import type { NewMemory } from "./add-items.ts";
+import { isDocumentHead } from "./documents/document-record.ts";
+import { createDocuments } from "./documents/documents.ts";
+import type { Documents } from "./documents/documents.ts";
+import { createPdfReader } from "./documents/read-pdf.ts";
 import type { Embedder } from "./embedder.ts";
 import type { AskModel } from "./extract.ts";
 import { forgetMemories } from "./forget.ts";
-import { fuse, questionWords } from "./fuse.ts";
 import type { GateFloors, Recalled } from "./fuse.ts";
 import { noteAnswer, prepareInjections } from "./inject.ts";
 import type { Conversation, InjectParts, Prepared } from "./inject.ts";
 import type { Job, JobQueue, QueueDepth } from "./job-queue.ts";
 import type { Decision } from "./learn.ts";
 import type { SessionLedger } from "./ledger.ts";
-import { editMemory, historyOf } from "./edit.ts";
+import { editMemory } from "./edit.ts";
 import type { MemoryEdit } from "./edit.ts";
-import type { Memory, MemoryKind, MemoryStatus, Owner, Scope } from "./memory.ts";
-import type { MemoryFilter, MemoryPage, MemoryStore, Page } from "./memory-store.ts";
+import type { Memory, Origin, Owner, Scope } from "./memory.ts";
+import type { MemoryPage, MemoryStore, Page } from "./memory-store.ts";
 import { createOwnerLocks } from "./owner-locks.ts";
-import { asksAboutThePast, currentFilter, isVisible, recall, searchBothArms, withinScope } from "./recall.ts";
+import type { OwnerLocks } from "./owner-locks.ts";
+import { createReads } from "./reads.ts";
+import type { ListFilter, SearchOptions } from "./reads.ts";
+import { isVisible, recall } from "./recall.ts";
 import type { RecallParts } from "./recall.ts";
 import { frameTokens, lineTokens } from "./render.ts";
 import { runRememberJob, toJob } from "./remember.ts";
@@ -65,16 +71,6 @@ export type MemoryParts = {
   readonly options?: MemoryOptions;
 };
 
-type SearchOptions = {
-  /** Default 10, at most 200. */
-  readonly limit?: number;
-  readonly kinds?: readonly MemoryKind[];
-  /** Default: active, and superseded when the question is about the past. */
-  readonly statuses?: readonly MemoryStatus[];
-  /** What was known at this time. */
-  readonly asOf?: string;
-};
-
 /** The memory as the gateway sees it: everything is scoped, nothing of another owner can be reached. */
 export type MemoryService = {
   /** Before the vendor call. Never throws; see {@link Prepared}. */
@@ -87,16 +83,17 @@ export type MemoryService = {
   add(scope: Scope, items: readonly NewMemory[]): Promise<readonly Memory[]>;
   /** Best first, ungated: the caller asked. `arms` says what each arm found. */
   search(scope: Scope, query: string, options?: SearchOptions): Promise<readonly Recalled[]>;
-  list(scope: Scope, filter: MemoryFilter, page: Page): Promise<MemoryPage>;
+  list(scope: Scope, filter: ListFilter, page: Page): Promise<MemoryPage>;
   get(scope: Scope, id: string): Promise<Memory | undefined>;
-  /** A new text supersedes the memory and returns its successor; the rest changes in place. */
-  edit(scope: Scope, id: string, edit: MemoryEdit): Promise<Memory | undefined>;
+  /** A new text supersedes the memory and returns its successor; the rest changes in place. See `editMemory`. */
+  edit(scope: Scope, id: string, edit: MemoryEdit, version?: number): Promise<Memory | undefined>;
   /** Every version of a memory, oldest first; empty when it is not there. */
   history(scope: Scope, id: string): Promise<readonly Memory[]>;
   /** True deletion, with the verbatim turns that a fact was learned from. Returns how many are gone. */
   forget(owner: Owner, ids: readonly string[]): Promise<number>;
   /** Memories, queued turns and session blocks of an owner. Returns how many memories there were. */
   erase(owner: Owner): Promise<number>;
+  readonly documents: Documents;
   start(): void;
   drain(signal: AbortSignal): Promise<void>;
   pending(): Promise<QueueDepth>;
@@ -151,9 +148,30 @@ export function createMemory(parts: MemoryParts): MemoryService {
       await queue.push(job);
       worker.wake();
     },
-    add: (scope, items) => addItems({ ...learnParts, newId: parts.newId }, scope, items, clock()),
-    edit: (scope, id, edit) => editMemory({ ...learnParts, newId: parts.newId }, scope, id, edit, clock()),
-    forget: (owner, ids) => forgetMemories({ store, ledger }, owner, ids),
+    ...createWrites(parts, learnParts, locks),
+    start: () => {
+      worker.start();
+    },
+    drain: (signal) => worker.drain(signal),
+    pending: () => queue.depth(),
+    idle: (signal) => worker.idle(signal),
+  };
+}
+
+/** What is changed by its owner's own hand, outside the queue. */
+function createWrites(parts: MemoryParts, learnParts: RememberParts, locks: OwnerLocks) {
+  const { store, queue, ledger, clock } = parts;
+  const editParts = { ...learnParts, newId: parts.newId };
+  return {
+    add: (scope, items) => addItems(editParts, scope, items, clock()),
+    edit: (scope, id, edit, version) => editMemory(editParts, scope, id, edit, clock(), version),
+    forget: async (owner, ids) => forgetMemories({ store, ledger }, owner, await withoutDocuments(store, owner, ids)),
+    documents: createDocuments({
+      ...learnParts,
+      readPdf: createPdfReader(),
+      clock,
+      inTurn: (scope, work) => locks.run(scope, work),
+    }),
     async erase(owner) {
       // First what waits, then what runs has ended, then what is stored: in another order a running job could write
       // again what was just erased.
@@ -165,13 +183,7 @@ export function createMemory(parts: MemoryParts): MemoryService {
         return count;
       });
     },
-    start: () => {
-      worker.start();
-    },
-    drain: (signal) => worker.drain(signal),
-    pending: () => queue.depth(),
-    idle: (signal) => worker.idle(signal),
-  };
+  } satisfies Partial<MemoryService>;
 }
 
 const defaults = {
@@ -205,36 +217,16 @@ function toInjectParts(parts: MemoryParts, recallParts: RecallParts, options: Re
   };
 }
 
-const maxSearch = 200;
 const coreCandidates = 100;
 
-function createReads(parts: RecallParts, clock: () => Date) {
-  const { store } = parts;
-  return {
-    async search(scope, query, options = {}) {
-      const now = clock();
-      const past = options.asOf !== undefined || asksAboutThePast(query);
-      const limit = Math.min(maxSearch, Math.max(1, Math.floor(options.limit ?? 10)));
-      const filter: MemoryFilter = {
-        ...currentFilter(now, past),
-        ...(options.statuses === undefined ? {} : { statuses: options.statuses }),
-        ...(options.kinds === undefined ? {} : { kinds: options.kinds }),
-        ...(options.asOf === undefined ? {} : { asOf: options.asOf }),
-      };
-      const arms = await searchBothArms(parts, scope, query, filter, Math.max(60, 2 * limit), undefined);
-      return fuse(withinScope(arms, scope), { words: questionWords(query), now, past }).slice(0, limit);
-    },
-    async list(scope, filter, page) {
-      const found = await store.list(scope, filter, page);
-      return { ...found, memories: found.memories.filter((memory) => isVisible(memory, scope)) };
-    },
-    async get(scope, id) {
-      const [memory] = await store.get(scope, [id]);
-      return memory !== undefined && isVisible(memory, scope) ? memory : undefined;
-    },
-    history: (scope, id) => historyOf(store, scope, id),
-  } satisfies Partial<MemoryService>;
+/** A document's record holds the ids of its passages: it goes with them, by `documents.forget`, or not at all. */
+async function withoutDocuments(store: MemoryStore, owner: Owner, ids: readonly string[]): Promise<readonly string[]> {
+  const heads = (await store.get(owner, ids)).filter(isDocumentHead).map(({ id }) => id);
+  return heads.length === 0 ? ids : ids.filter((id) => !heads.includes(id));
 }
+
+/** Nobody else's words ever stand as what the user wants. */
+const ownWords: ReadonlySet<Origin> = new Set(["user", "import"]);
 
 /** The strongest first: what was asked for and said often, then what is newest. Rendered oldest first. */
 async function listCore(store: MemoryStore, scope: Scope, now: Date, budgetTokens: number): Promise<readonly Memory[]> {
@@ -244,10 +236,7 @@ async function listCore(store: MemoryStore, scope: Scope, now: Date, budgetToken
     { limit: coreCandidates },
   );
   const strongest = page.memories
-    .filter(
-      (memory) =>
-        isVisible(memory, scope) && memory.provenance.origin !== "assistant" && memory.provenance.origin !== "tool",
-    )
+    .filter((memory) => isVisible(memory, scope) && ownWords.has(memory.provenance.origin))
     .toSorted((one, other) => weight(other) - weight(one) || (one.recordedAt < other.recordedAt ? 1 : -1));
   const chosen: Memory[] = [];
   let left = budgetTokens;

@@ -5,6 +5,7 @@ import { attributeFromText } from "./extract-rules.ts";
 import type { Memory, MemoryKind, Scope } from "./memory.ts";
 import type { MemoryPatch, MemoryStore } from "./memory-store.ts";
 import { isVisible } from "./recall.ts";
+import { MemoryRefusal } from "./refusal.ts";
 import { withoutInvisible } from "./sanitize.ts";
 import { redactSecrets } from "./secrets.ts";
 
@@ -15,7 +16,8 @@ export type MemoryEdit = Omit<MemoryPatch, "supersededAt" | "supersededBy" | "co
 
 /**
  * A new text or kind makes a successor and keeps the old memory as history; anything else changes in place. The newest
- * version is edited, whichever id of the chain was named. `undefined` when there is no such memory in this scope.
+ * version is edited, whichever id of the chain was named, unless `version` says which one was read: then any other is
+ * refused as a conflict. `undefined` when there is no such memory in this scope.
  */
 export async function editMemory(
   parts: LearnParts & { readonly newId: () => string },
@@ -23,33 +25,92 @@ export async function editMemory(
   id: string,
   edit: MemoryEdit,
   now: Date,
+  version?: number,
 ): Promise<Memory | undefined> {
-  const [memory] = await parts.store.get(scope, [id]);
-  if (memory === undefined || !isVisible(memory, scope)) return undefined;
+  const [named] = await parts.store.get(scope, [id]);
+  if (named === undefined || !isVisible(named, scope) || named.provenance.document?.passage === 0) return undefined;
+  if (version !== undefined && named.version !== version) throw conflict(named);
+  const memory = version === undefined ? await newestOf(parts.store, scope, named) : named;
   const { text, kind, ...patch } = edit;
   if (text === undefined && kind === undefined) {
-    return await changeLatest(parts.store, scope, id, () => patch);
+    if (version === undefined) return await changeLatest(parts.store, scope, memory.id, () => patch);
+    return (
+      (await parts.store.change(scope, memory.id, version, patch)) ?? (await refuseChanged(parts.store, scope, id))
+    );
+  }
+  if (memory.provenance.document !== undefined) {
+    throw new MemoryRefusal(
+      "invalid",
+      "text",
+      "A document's passage is its words: send the document again to change it.",
+    );
   }
   const successor = toSuccessor(memory, parts.newId(), { ...edit, text: text ?? memory.text }, now);
   const [vector] = await embedAll(parts, [successor]);
   await parts.store.add(scope, [toIndexed(successor, vector, wordsText(successor))]);
-  await changeLatest(parts.store, scope, id, (current) => retirement(current, successor));
+  const retired = await retire(parts.store, scope, memory, successor, version);
+  if (!retired) {
+    await parts.store.forget(scope, [successor.id]);
+    return await refuseChanged(parts.store, scope, id);
+  }
   parts.onDecision({
     scope,
     operation: "UPDATE",
     reason: "edited",
     memory: successor.id,
-    replaced: [id],
+    replaced: [memory.id],
     by: "api",
     at: now.toISOString(),
   });
   return successor;
 }
 
+/** False when the version that was read is no longer the stored one. */
+async function retire(
+  store: MemoryStore,
+  scope: Scope,
+  memory: Memory,
+  successor: Memory,
+  version: number | undefined,
+): Promise<boolean> {
+  if (version === undefined) {
+    await changeLatest(store, scope, memory.id, (current) => retirement(current, successor));
+    return true;
+  }
+  const patch = retirement(memory, successor);
+  return patch !== undefined && (await store.change(scope, memory.id, version, patch)) !== undefined;
+}
+
+/** `undefined` for what is gone; throws for what another request has changed. */
+async function refuseChanged(store: MemoryStore, scope: Scope, id: string): Promise<undefined> {
+  const [current] = await store.get(scope, [id]);
+  if (current !== undefined) throw conflict(current);
+}
+
+function conflict({ version }: Memory): MemoryRefusal {
+  return new MemoryRefusal(
+    "conflict",
+    "version",
+    `The memory has changed: it is at version ${version}. Read it again.`,
+  );
+}
+
+/** What a memory has become: an edit of what is no longer so would make two that are. */
+async function newestOf(store: MemoryStore, scope: Scope, memory: Memory): Promise<Memory> {
+  let newest = memory;
+  for (let step = 0; step < maxVersions && newest.kind !== "episode"; step += 1) {
+    if (newest.supersededBy === undefined) break;
+    const [next] = await store.get(scope, [newest.supersededBy]);
+    if (next === undefined || !isVisible(next, scope)) break;
+    newest = next;
+  }
+  return newest;
+}
+
 /** Every version of a memory, oldest first, whichever of them is named. */
 export async function historyOf(store: MemoryStore, scope: Scope, id: string): Promise<readonly Memory[]> {
   const [named] = await store.get(scope, [id]);
-  if (named === undefined || !isVisible(named, scope)) return [];
+  if (named === undefined || !isVisible(named, scope) || named.provenance.document?.passage === 0) return [];
   const versions = new Map([[named.id, named]]);
   for (let newest: Memory | undefined = named; newest?.supersededBy !== undefined && versions.size < maxVersions;) {
     const [next]: readonly Memory[] = await store.get(scope, [newest.supersededBy]);
@@ -70,13 +131,19 @@ export async function historyOf(store: MemoryStore, scope: Scope, id: string): P
   return [...versions.values()].toSorted((one, other) => (one.recordedAt < other.recordedAt ? -1 : 1));
 }
 
+/** Of one memory; longer texts are documents. */
+export const maxItemChars = 20_000;
 const maxVersions = 200;
 const pageSize = 500;
 const maxPages = 10;
 
 function toSuccessor(memory: Memory, id: string, edit: MemoryEdit & { readonly text: string }, now: Date): Memory {
   const { text, ...changes } = edit;
-  const clean = redactSecrets(withoutInvisible(text)).text;
+  const clean = redactSecrets(withoutInvisible(text)).text.trim();
+  if (clean === "") throw new MemoryRefusal("invalid", "text", "A memory needs text.");
+  if (clean.length > maxItemChars) {
+    throw new MemoryRefusal("invalid", "text", `A memory has at most ${maxItemChars} characters.`);
+  }
   const attribute = attributeFromText(clean) ?? memory.attribute;
   const { supersededAt: _at, supersededBy: _by, validTo: _validTo, attribute: _attribute, ...kept } = memory;
   return {

@@ -25,6 +25,11 @@ export type Provenance = {
   readonly extractedBy?: string;
   /** A document's title or address. */
   readonly source?: string;
+  /**
+   * For a passage: its document, its place in it and its page, both counted from 1. `passage` 0 is the document's own
+   * record (`documents/documents.ts`), which is no memory to be shown or recalled.
+   */
+  readonly document?: { readonly id: string; readonly passage: number; readonly page?: number };
 };
 
 /**
