@@ -13,12 +13,14 @@ import type { Metrics } from "./metrics.ts";
 
 /** One route: what Express calls, and the dialect its errors are written in (OpenAI's unless it says otherwise). */
 export type Route = {
-  readonly method: "get" | "post" | "patch" | "delete";
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
   readonly path: string;
   readonly handle: Handler;
   /** Open routes need no key: health and metrics. */
   readonly open?: boolean;
   readonly dialect?: Dialect;
+  /** Bodies of these media types reach the route as bytes. */
+  readonly rawTypes?: readonly string[];
 };
 
 export type AppParts = {
@@ -57,7 +59,7 @@ export function createApp(parts: AppParts): Express {
   };
   for (const route of parts.routes) {
     const before = route.open === true ? [] : [authenticate];
-    const body = route.method === "get" ? [] : [readBody];
+    const body = route.method === "get" ? [] : [...readRaw(route, parts.bodyLimitBytes), readBody];
     app[route.method](route.path, markDialect(route.dialect), ...before, ...body, route.handle);
   }
   for (const [path, same] of Map.groupBy(parts.routes, (route) => route.path)) {
@@ -77,6 +79,10 @@ export function createApp(parts: AppParts): Express {
   });
   app.use(failed(parts));
   return app;
+}
+
+function readRaw({ rawTypes = [] }: Route, limit: number): readonly Middleware[] {
+  return rawTypes.length === 0 ? [] : [express.raw({ limit, type: [...rawTypes] })];
 }
 
 function markDialect(dialect: Dialect | undefined): Middleware {

@@ -18,6 +18,7 @@ import { createOpenConversation } from "./responses/open-conversation.ts";
 import { createResponseRoutes } from "./responses/response-routes.ts";
 import type { ResponseStore } from "./responses/response-store.ts";
 import { createCountTokensRoute } from "./routes/count-tokens.ts";
+import { createDocumentRoutes } from "./routes/documents.ts";
 import { createExplainRoute } from "./routes/explain-route.ts";
 import { createReadiness, liveness } from "./routes/health.ts";
 import { createMemoryRoutes } from "./routes/memories.ts";
@@ -82,6 +83,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
     { method: "get", path: "/v1/models", handle: createListModels(router, parts.embeddings.models) },
     { method: "get", path: "/v1/models/*id", handle: createGetModel(router, parts.embeddings.models) },
     ...createMemoryRoutes(memory, parts.clock, parts.eraseUser),
+    ...createDocumentRoutes(memory?.documents),
     { method: "get", path: "/v1/memory-jobs", handle: createMemoryJobsRoute(parts.queue) },
     { method: "get", path: "/v1/traces/:id", handle: createTraceRoute(traces) },
     { method: "get", path: "/healthz", handle: liveness, open: true },

@@ -1,24 +1,18 @@
 import type { MemoryService } from "../../memory/create-memory.ts";
-import { MemoryStoreError } from "../../memory/memory-store-error.ts";
-import { type Memory, memoryKinds, memoryStatuses, type Owner } from "../../memory/memory.ts";
+import type { Memory, Scope } from "../../memory/memory.ts";
+import { type ListFilter, maxSearchOffset } from "../../memory/reads.ts";
 import { GatewayError } from "../../router/errors.ts";
 import type { JsonObject, JsonValue } from "../../router/json.ts";
 import type { Route } from "../create-app.ts";
-import {
-  invalid,
-  optionalBoolean,
-  optionalChoice,
-  optionalInteger,
-  optionalObject,
-  optionalString,
-  readArray,
-  readObject,
-  readString,
-} from "../dialects/read.ts";
+import { openAiErrorBody } from "../dialects/openai-error.ts";
+import { invalid, optionalInteger, readArray, readObject, readString } from "../dialects/read.ts";
 import type { EraseUser } from "../erase-user.ts";
-import { callerOf, type GatewayRequest, type GatewayResponse, type Handler } from "../handler.ts";
-import { checkName, userOf } from "../identity.ts";
-import { optionalTime, parseItem, toHitBody, toMemoryBody } from "./memory-body.ts";
+import { callerOf, type GatewayRequest, type Handler } from "../handler.ts";
+import { checkName } from "../identity.ts";
+import { type ParsedEdit, parseEdit, parseItem, toHitBody, toMemoryBody } from "./memory-body.ts";
+import { refuseCursor } from "./memory-page.ts";
+import { parseListFilter, parseSearch } from "./memory-query.ts";
+import { idOf, numberOf, ownerOf, scopeOf, textOf, toRefusal } from "./memory-request.ts";
 
 const maxBatch = 1000;
 
@@ -33,6 +27,7 @@ export function createMemoryRoutes(
   const routes = [
     { method: "get", path: "/v1/memories", create: listMemories },
     { method: "post", path: "/v1/memories", create: addMemories },
+    { method: "patch", path: "/v1/memories", create: editMemories },
     { method: "delete", path: "/v1/memories", create: forgetMemories },
     { method: "post", path: "/v1/memories/search", create: searchMemories },
     { method: "get", path: "/v1/memories/:id", create: getMemory },
@@ -56,23 +51,20 @@ function switchedOff(): never {
 
 function listMemories({ memory, clock }: Parts): Handler {
   return async (request, response) => {
-    const owner = ownerOf(request, response);
+    const scope = scopeOf(request, response);
     const limit = optionalInteger(numberOf(request.query["limit"]), "limit", 1, 100) ?? 20;
     const cursor = textOf(request.query["after"]);
-    const kind = optionalChoice(textOf(request.query["kind"]), "kind", memoryKinds);
-    const status = optionalChoice(textOf(request.query["status"]), "status", memoryStatuses) ?? "active";
-    const filter = {
-      statuses: [status],
-      notExpiredAt: clock().toISOString(),
-      ...(kind === undefined ? {} : { kinds: [kind] }),
+    const { statuses = ["active"], asOf, ...rest } = parseListFilter(request.query);
+    const filter: ListFilter = {
+      ...rest,
+      // What was known at a time may have been superseded since.
+      statuses: asOf === undefined ? statuses : ["active", "superseded"],
+      notExpiredAt: asOf ?? clock().toISOString(),
+      ...(asOf === undefined ? {} : { asOf }),
     };
     const page = await memory
-      .list(owner, filter, { limit, ...(cursor === undefined ? {} : { cursor }) })
-      .catch((error: unknown) => {
-        throw cursor !== undefined && error instanceof MemoryStoreError && error.code === "bad_input"
-          ? invalid("after", "is not a cursor that this list gave.")
-          : error;
-      });
+      .list(scope, filter, { limit, ...(cursor === undefined ? {} : { cursor }) })
+      .catch(refuseCursor(cursor));
     response.json({
       object: "list",
       data: page.memories.map(toMemoryBody),
@@ -85,17 +77,13 @@ function listMemories({ memory, clock }: Parts): Handler {
 function addMemories({ memory }: Parts): Handler {
   return async (request, response) => {
     const body = readObject(request.body, "body");
-    const owner = ownerOf(request, response, body);
+    const scope = scopeOf(request, response, body);
     const batch = body["memories"];
     const items =
       batch === undefined
         ? [parseItem(body, "")]
-        : readArray(batch, "memories").map((entry, index) =>
-            parseItem(readObject(entry, `memories[${index}]`), `memories[${index}].`),
-          );
-    if (items.length === 0 || items.length > maxBatch)
-      throw invalid("memories", `must hold 1 to ${maxBatch} entries, not ${items.length}.`);
-    const added = await memory.add(owner, items);
+        : readBatch(batch, "memories").map((entry, index) => parseItem(entry, `memories[${index}].`));
+    const added = await memory.add(scope, items);
     const [first] = added;
     response
       .status(201)
@@ -107,33 +95,34 @@ function addMemories({ memory }: Parts): Handler {
   };
 }
 
+/** Filters, pages by `offset`, and with `explain` says how every arm came to a hit. */
 function searchMemories({ memory }: Parts): Handler {
   return async (request, response) => {
     const body = readObject(request.body, "body");
-    const owner = ownerOf(request, response, body);
-    const query = readString(body["query"], "query");
-    const limit = optionalInteger(body["limit"], "limit", 1, 200) ?? 10;
-    const kind = optionalChoice(body["kind"], "kind", memoryKinds);
-    const asOf = optionalTime(body["as_of"], "as_of");
-    const explain = optionalBoolean(body["explain"], "explain") ?? false;
-    const hits = await memory.search(owner, query, {
-      limit,
-      ...(kind === undefined ? {} : { kinds: [kind] }),
-      ...(asOf === undefined ? {} : { asOf }),
+    const scope = scopeOf(request, response, body);
+    const { query, options, explain } = parseSearch(body);
+    // One more than asked for tells whether there is another page.
+    const hits = await memory.search(scope, query, { ...options, limit: options.limit + 1 });
+    const next = options.offset + options.limit;
+    const hasMore = hits.length > options.limit && next <= maxSearchOffset;
+    response.json({
+      object: "list",
+      data: hits.slice(0, options.limit).map((hit) => toHitBody(hit, explain)),
+      has_more: hasMore,
+      next_offset: hasMore ? next : null,
     });
-    response.json({ object: "list", data: hits.map((hit) => toHitBody(hit, explain)) });
   };
 }
 
 function getMemory({ memory }: Parts): Handler {
   return async (request, response) => {
-    response.json(toMemoryBody(found(await memory.get(ownerOf(request, response), idOf(request)), request)));
+    response.json(toMemoryBody(found(await memory.get(scopeOf(request, response), idOf(request)), request)));
   };
 }
 
 function memoryHistory({ memory }: Parts): Handler {
   return async (request, response) => {
-    const versions = await memory.history(ownerOf(request, response), idOf(request));
+    const versions = await memory.history(scopeOf(request, response), idOf(request));
     if (versions.length === 0) throw notFound(request);
     response.json({ object: "list", data: versions.map(toMemoryBody) });
   };
@@ -142,23 +131,51 @@ function memoryHistory({ memory }: Parts): Handler {
 function editMemory({ memory }: Parts): Handler {
   return async (request, response) => {
     const body = readObject(request.body, "body");
-    const text = optionalString(body["text"], "text");
-    const kind = optionalChoice(body["kind"], "kind", memoryKinds);
-    const expiresAt = optionalTime(body["expires_at"], "expires_at");
-    const core = optionalBoolean(body["core"], "core");
-    const metadata = optionalObject(body["metadata"], "metadata");
-    const edit = {
-      ...(text === undefined ? {} : { text }),
-      ...(kind === undefined ? {} : { kind }),
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-      ...(core === undefined ? {} : { core }),
-      ...(metadata === undefined ? {} : { metadata }),
-    };
-    if (Object.keys(edit).length === 0) throw invalid("body", "must change text, kind, expires_at, core or metadata.");
-    response.json(
-      toMemoryBody(found(await memory.edit(ownerOf(request, response, body), idOf(request), edit), request)),
-    );
+    const { edit, version } = parseEdit(body, "");
+    const scope = scopeOf(request, response, body);
+    try {
+      response.json(toMemoryBody(found(await memory.edit(scope, idOf(request), edit, version), request)));
+    } catch (error) {
+      throw toRefusal(error);
+    }
   };
+}
+
+/** Each on its own: one that cannot be changed does not keep the others from it, and says why in its place. */
+function editMemories({ memory }: Parts): Handler {
+  return async (request, response) => {
+    const body = readObject(request.body, "body");
+    const scope = scopeOf(request, response, body);
+    const edits = readBatch(body["memories"], "memories").map((entry, index) => ({
+      id: readString(entry["id"], `memories[${index}].id`),
+      prefix: `memories[${index}].`,
+      parsed: parseEdit(entry, `memories[${index}].`),
+    }));
+    const data: JsonObject[] = [];
+    for (const { id, prefix, parsed } of edits) data.push(await editOne(memory, scope, id, parsed, prefix));
+    response.json({ object: "list", data });
+  };
+}
+
+async function editOne(
+  memory: MemoryService,
+  scope: Scope,
+  id: string,
+  { edit, version }: ParsedEdit,
+  prefix: string,
+): Promise<JsonObject> {
+  try {
+    const edited = await memory.edit(scope, id, edit, version);
+    if (edited !== undefined) return toMemoryBody(edited);
+    const missing = new GatewayError("not_found", `No memory '${id.slice(0, 60)}' of this user.`, {
+      param: `${prefix}id`,
+    });
+    return { id, object: "memory.error", ...openAiErrorBody(missing) };
+  } catch (error) {
+    const refusal = toRefusal(error, prefix);
+    if (!(refusal instanceof GatewayError)) throw error;
+    return { id, object: "memory.error", ...openAiErrorBody(refusal) };
+  }
 }
 
 function forgetMemory({ memory }: Parts): Handler {
@@ -192,22 +209,11 @@ function eraseUser(erase: EraseUser): Handler {
   };
 }
 
-/** Whose memories: the key's user, else the header's, else `user` in the query or the body. */
-function ownerOf(request: GatewayRequest, response: GatewayResponse, body?: JsonObject): Owner {
-  const caller = callerOf(response);
-  const named = textOf(request.query["user"]) ?? optionalString(body?.["user"], "user");
-  const user =
-    caller.boundUser === undefined && named !== undefined && request.headers["x-throughline-user"] === undefined
-      ? checkName(named, "user")
-      : userOf(caller, request.headers);
-  if (user === undefined) {
-    throw new GatewayError(
-      "invalid_request",
-      "Whose memories? Send 'x-throughline-user', or use a key bound to a user.",
-      { param: "x-throughline-user" },
-    );
-  }
-  return { tenant: caller.tenant, user };
+function readBatch(value: JsonValue | undefined, path: string): readonly JsonObject[] {
+  const entries = readArray(value, path).map((entry, index) => readObject(entry, `${path}[${index}]`));
+  if (entries.length === 0 || entries.length > maxBatch)
+    throw invalid(path, `must hold 1 to ${maxBatch} entries, not ${entries.length}.`);
+  return entries;
 }
 
 function found(memory: Memory | undefined, request: GatewayRequest): Memory {
@@ -217,18 +223,4 @@ function found(memory: Memory | undefined, request: GatewayRequest): Memory {
 
 function notFound(request: GatewayRequest): GatewayError {
   return new GatewayError("not_found", `No memory '${idOf(request).slice(0, 60)}' of this user.`, { param: "id" });
-}
-
-function idOf(request: GatewayRequest): string {
-  return String(request.params["id"]);
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** A query parameter that should be a number; other text goes on as it is, to be refused by name. */
-function numberOf(value: unknown): JsonValue | undefined {
-  const text = textOf(value);
-  return text === undefined || Number.isNaN(Number(text)) ? text : Number(text);
 }
