@@ -60,6 +60,7 @@ export function createStreamEncoder(info: AnswerInfo): StreamEncoder {
         return `event: ${rawType(frame.raw)}\ndata: ${frame.raw}\n\n`;
       }
       let text = "";
+      if (passed) return text;
       for (const event of frame.events) {
         const steps = blocks.step(event);
         if (event.type !== "start" && event.type !== "warning") text += begin();

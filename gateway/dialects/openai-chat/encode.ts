@@ -140,7 +140,8 @@ class ChunkWriter implements StreamEncoder {
   #id: string;
   #model: string;
   #head = "";
-  /** Of the vendor's own chunks, one has told the usage. */
+  /** The vendor's own chunks make the stream, and whether one of them has told the usage. */
+  #passed = false;
   #passedUsage = false;
 
   constructor(info: AnswerInfo) {
@@ -152,7 +153,11 @@ class ChunkWriter implements StreamEncoder {
   push(frame: AnswerFrame): string {
     if (this.#info.passThrough && frame.raw !== undefined) return this.#pass(frame, frame.raw);
     let text = "";
-    for (const event of frame.events) text += this.#translate(event);
+    for (const event of frame.events) {
+      // The decoder's own frame at the end repeats what the vendor's chunks have said already.
+      if (this.#passed && event.type !== "usage") continue;
+      text += this.#translate(event);
+    }
     return text;
   }
 
@@ -167,6 +172,7 @@ class ChunkWriter implements StreamEncoder {
   }
 
   #pass(frame: AnswerFrame, raw: string): string {
+    this.#passed = true;
     for (const event of frame.events) {
       if (event.type === "start") this.#translate(event);
       else if (event.type === "usage") {

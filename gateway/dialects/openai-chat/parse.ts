@@ -247,5 +247,5 @@ function parseSampling(body: JsonObject): Sampling {
     topLogprobs: optionalInteger(body["top_logprobs"], "top_logprobs", 0, 20),
     choices: optionalInteger(body["n"], "n", 1, 128),
   };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) as Sampling;
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
