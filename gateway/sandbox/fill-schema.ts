@@ -4,6 +4,8 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../../router/json
 export type Source = { readonly own: string; readonly all: string };
 
 const deepest = 12;
+/** A schema that is nothing but a reference to itself is valid for no value, and past this any will do. */
+const endless = 4 * deepest;
 const mostItems = 50;
 
 /**
@@ -25,7 +27,7 @@ type Place = {
 
 function fill(place: Place): JsonValue {
   const { schema } = place;
-  if (!isJsonObject(schema)) return "sandbox";
+  if (!isJsonObject(schema) || place.depth > endless) return "sandbox";
   if (typeof schema["$ref"] === "string")
     return fill({ ...place, schema: follow(schema["$ref"], place.root), depth: place.depth + 1 });
   if (schema["const"] !== undefined) return schema["const"];
