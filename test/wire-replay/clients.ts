@@ -95,15 +95,15 @@ function toCall(name: string, written: string): Heard["calls"][number] {
 }
 
 /** A `fetch` that keeps what came over the wire, to be read by hand as well. */
-function tap(dialect: DialectName): { readonly fetch: typeof fetch; seen(): Promise<Seen> } {
+function tap(dialect: DialectName): { readonly fetch: typeof fetch; readonly seen: () => Promise<Seen> } {
   let copy: Promise<Seen> | undefined;
   return {
-    async fetch(input, init) {
+    fetch: async (input, init) => {
       const response = await fetch(input, init);
       copy = readSeen(dialect, response.clone());
       return response;
     },
-    async seen() {
+    seen: async () => {
       if (copy === undefined) throw new Error("Nothing was asked.");
       return await copy;
     },

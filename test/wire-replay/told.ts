@@ -57,7 +57,7 @@ function addCall(draft: Draft, key: string, name: string, written: string): void
 }
 
 function anthropic(draft: Draft, body: JsonObject): void {
-  const key = String(body["index"]);
+  const key = JSON.stringify(body["index"]);
   switch (body["type"]) {
     case "message":
       draft.usage = object(body["usage"]);
@@ -128,7 +128,7 @@ function chat(draft: Draft, body: JsonObject): void {
     draft.refusal += text(said["refusal"]);
     for (const [place, one] of objects(said["tool_calls"]).entries()) {
       const called = object(one["function"]);
-      addCall(draft, String(one["index"] ?? place), text(called["name"]), text(called["arguments"]));
+      addCall(draft, JSON.stringify(one["index"] ?? place), text(called["name"]), text(called["arguments"]));
     }
   }
 }
