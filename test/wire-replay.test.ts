@@ -61,7 +61,8 @@ function replyOf({ wire, events, whole = "" }: Recording): Reply {
 
 /** OpenAI's own servers send events that its own schema does not have; they are passed on as they are. */
 function vendorsOwn({ wire, events = [] }: Recording): readonly string[] {
-  return wire === "openai-responses" ? readResponsesStream(toEvents(frame(wire, events))).faults : [];
+  const whole = events.map((event) => JSON.stringify(parseLine(event)));
+  return wire === "openai-responses" ? readResponsesStream(toEvents(frame(wire, whole))).faults : [];
 }
 
 /** A vendor's own count of its output is passed on as it is; xAI's leaves the thinking out. */
