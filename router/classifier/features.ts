@@ -12,7 +12,7 @@ export type Features = {
   count: number;
 };
 
-export const slotCount = 1 << 16;
+export const slotCount = 1 << 17;
 
 /** Beyond these only the head and the tail are read: people put the request first or last, and pasted text between. */
 const headChars = 2000;
@@ -92,75 +92,79 @@ function lastStart(text: string, split: number): number {
 }
 
 function addZone(text: string, start: number, end: number, zone: Zone, into: Features): void {
+  readWords(text, start, end);
   const firstWord = into.count;
-  addWords(text, start, end, zone, into);
+  for (let at = 0; at < words.count; at += 1) add(into, (words.hashes[at] ?? 0) ^ zone.salt);
   scale(into, firstWord, zone.wordWeight);
   const firstPair = into.count;
-  addPairs(text, start, end, zone, into);
+  addPairs(zone, into);
   scale(into, firstPair, zone.wordWeight * pairShare);
   if (zone.charWeight === 0) return;
   const firstChars = into.count;
-  addCharGrams(text, start, end, zone, into);
+  for (let at = 0; at < words.count; at += 1) {
+    if (words.kinds[at] === letterKind) addCharGrams(text, words.starts[at] ?? 0, words.ends[at] ?? 0, zone, into);
+  }
   scale(into, firstChars, zone.charWeight);
 }
 
+const maxWords = headChars + tailChars + 1;
+
+/** The words of the zone at hand, overwritten by the next. */
+const words = {
+  starts: new Int32Array(maxWords),
+  ends: new Int32Array(maxWords),
+  kinds: new Uint8Array(maxWords),
+  hashes: new Int32Array(maxWords),
+  count: 0,
+};
+
 /** Symbols count as words of one character, and so do characters of scripts that are written without spaces. */
-function addWords(text: string, start: number, end: number, zone: Zone, into: Features): void {
-  for (let at = start; at < end; at = wordEnd(text, at, end)) {
-    if (charKind(text.charCodeAt(at)) !== spaceKind) add(into, wordHash(text, at, end) ^ zone.salt);
+function readWords(text: string, start: number, end: number): void {
+  words.count = 0;
+  let at = start;
+  while (at < end && words.count < maxWords) {
+    const kind = charKind(text.charCodeAt(at));
+    if (kind === spaceKind) {
+      at += 1;
+      continue;
+    }
+    const stop = kind === letterKind || kind === digitKind ? runEnd(text, at, end, kind) : at + 1;
+    words.starts[words.count] = at;
+    words.ends[words.count] = stop;
+    words.kinds[words.count] = kind;
+    // Numbers are alike when they have as many digits.
+    words.hashes[words.count] = kind === digitKind ? fnvOffset ^ Math.min(stop - at, 5) : hashOf(text, at, stop);
+    words.count += 1;
+    at = stop;
   }
 }
 
 /** Neighbouring words, triples where a word is one character, and what stands at the zone's beginning. */
-function addPairs(text: string, start: number, end: number, zone: Zone, into: Features): void {
+function addPairs(zone: Zone, into: Features): void {
   let previous = 0;
   let beforePrevious = 0;
-  let position = 0;
-  for (let at = start; at < end; at = wordEnd(text, at, end)) {
-    const kind = charKind(text.charCodeAt(at));
-    if (kind === spaceKind) continue;
-    const word = wordHash(text, at, end);
-    if (previous !== 0) add(into, mix(previous, word) ^ pairSalt ^ zone.salt);
-    if (beforePrevious !== 0 && kind === wideKind)
+  for (let at = 0; at < words.count; at += 1) {
+    const word = words.hashes[at] ?? 0;
+    if (at > 0) add(into, mix(previous, word) ^ pairSalt ^ zone.salt);
+    if (at > 1 && words.kinds[at] === wideKind)
       add(into, mix(mix(beforePrevious, previous), word) ^ tripleSalt ^ zone.salt);
-    if (zone.opening && position < openingWords) add(into, mix(word, position) ^ openingSalt ^ zone.salt);
+    if (zone.opening && at < openingWords) add(into, mix(word, at) ^ openingSalt ^ zone.salt);
     beforePrevious = previous;
     previous = word;
-    position += 1;
   }
 }
 
-function wordEnd(text: string, at: number, end: number): number {
-  const kind = charKind(text.charCodeAt(at));
-  return kind === letterKind || kind === digitKind ? runEnd(text, at, end, kind) : at + 1;
-}
-
-/** Numbers are alike when they have as many digits. */
-function wordHash(text: string, at: number, end: number): number {
-  const stop = wordEnd(text, at, end);
-  return charKind(text.charCodeAt(at)) === digitKind ? fnvOffset ^ Math.min(stop - at, 5) : hashOf(text, at, stop);
-}
-
-/** Pieces of 3 to 5 characters inside words, with the word's edges marked: they carry inflected and unseen words. */
+/** Pieces of 3 to 5 characters of a word, its edges marked: they carry inflected and unseen words. */
 function addCharGrams(text: string, start: number, end: number, zone: Zone, into: Features): void {
-  let at = start;
-  while (at < end) {
-    if (charKind(text.charCodeAt(at)) !== letterKind) {
-      at += 1;
-      continue;
+  const stop = Math.min(end, start + longestCharGramWord);
+  for (let from = start - 1; from < stop - 1; from += 1) {
+    let hash = charSalt ^ zone.salt;
+    for (let length = 0; length < 5 && from + length <= stop; length += 1) {
+      const index = from + length;
+      const code = index < start || index >= end ? 32 : text.charCodeAt(index);
+      hash = Math.imul(hash ^ code, fnvPrime);
+      if (length >= 2) add(into, hash);
     }
-    const stop = runEnd(text, at, end, letterKind);
-    const limit = Math.min(stop, at + longestCharGramWord);
-    for (let from = at - 1; from < limit - 1; from += 1) {
-      let hash = charSalt ^ zone.salt;
-      for (let length = 0; length < 5 && from + length <= limit; length += 1) {
-        const index = from + length;
-        const code = index < at || index >= stop ? 32 : text.charCodeAt(index);
-        hash = Math.imul(hash ^ code, fnvPrime);
-        if (length >= 2) add(into, hash);
-      }
-    }
-    at = stop;
   }
 }
 
@@ -219,6 +223,7 @@ function scale(into: Features, first: number, weight: number): void {
 }
 
 const shapeWeight = 0.25;
+const schemaWeight = 0.7;
 
 /** Form rather than words: how long, how many lines, how much of it is code, digits or formulas, what stands at the end. */
 function addShape(input: FeatureInput, text: string, split: number, into: Features): void {
@@ -237,9 +242,11 @@ function addShape(input: FeatureInput, text: string, split: number, into: Featur
   shape(9, Math.min(3, counts.backslashes));
   shape(10, Math.min(3, counts.questions));
   if (text.includes("```")) shape(11, 1);
+  into.values.fill(shapeWeight, first, into.count);
+  const firstSchema = into.count;
   if (input.hasSchema) shape(12, 1);
   if (input.schemaIsEnum) shape(13, 1);
-  into.values.fill(shapeWeight, first, into.count);
+  into.values.fill(schemaWeight, firstSchema, into.count);
 }
 
 type ShapeCounts = {

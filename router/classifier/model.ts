@@ -24,7 +24,9 @@ export const difficulties = ["easy", "medium", "hard"] as const;
 export const outputCount = wordClasses.length + difficulties.length;
 
 export type LinearModel = {
-  /** `slotCount` rows of `outputCount`, one byte each. */
+  /** Row of each slot. Slots that tell nothing share row 0, which is all zero. */
+  readonly rows: Uint16Array;
+  /** Rows of `outputCount`, one byte each. */
   readonly weights: Int8Array;
   /** What one unit of a byte is worth, per output. */
   readonly steps: Float32Array;
@@ -33,9 +35,10 @@ export type LinearModel = {
   readonly temperature: number;
 };
 
+const format = "throughline-classifier-2";
+
 const headerSchema = z.object({
-  format: z.literal("throughline-classifier-1"),
-  slots: z.literal(slotCount),
+  format: z.literal(format),
   outputs: z.array(z.string()),
   steps: z.array(z.number()).length(outputCount),
   bias: z.array(z.number()).length(outputCount),
@@ -43,42 +46,36 @@ const headerSchema = z.object({
 });
 
 const outputNames: readonly string[] = [...wordClasses, ...difficulties];
+const lengthBytes = 4;
+const rowBytes = Uint16Array.BYTES_PER_ELEMENT;
 
-/** Four bytes: length of the header; the header as JSON; then the weights. */
+/** Length of the header; the header as JSON; the row of every slot, little-endian; the rows. */
 export function encodeModel(model: LinearModel): Buffer {
+  const { steps, bias, temperature } = model;
   const header = Buffer.from(
-    JSON.stringify({
-      format: "throughline-classifier-1",
-      slots: slotCount,
-      outputs: outputNames,
-      steps: [...model.steps],
-      bias: [...model.bias],
-      temperature: model.temperature,
-    }),
+    JSON.stringify({ format, outputs: outputNames, steps: [...steps], bias: [...bias], temperature }),
   );
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(header.length);
-  return Buffer.concat([
-    size,
-    header,
-    Buffer.from(model.weights.buffer, model.weights.byteOffset, model.weights.byteLength),
-  ]);
+  const length = Buffer.alloc(lengthBytes);
+  length.writeUInt32LE(header.length);
+  const rows = Buffer.alloc(slotCount * rowBytes);
+  model.rows.forEach((row, slot) => rows.writeUInt16LE(row, slot * rowBytes));
+  return Buffer.concat([length, header, rows, Buffer.from(model.weights)]);
 }
 
 /** Throws when the file does not belong to this version of the code: wrong weights would answer, only wrongly. */
 export function decodeModel(file: Buffer): LinearModel {
-  const headerEnd = 4 + file.readUInt32LE(0);
-  const header = headerSchema.parse(JSON.parse(file.toString("utf8", 4, headerEnd)));
-  const payload = file.subarray(headerEnd);
-  if (header.outputs.join() !== outputNames.join() || payload.length !== slotCount * outputCount) {
+  const headerEnd = lengthBytes + file.readUInt32LE(0);
+  const header = headerSchema.parse(JSON.parse(file.toString("utf8", lengthBytes, headerEnd)));
+  const rowsEnd = headerEnd + slotCount * rowBytes;
+  const weights = Int8Array.from(file.subarray(rowsEnd));
+  const rows = new Uint16Array(slotCount);
+  for (let slot = 0; slot < slotCount; slot += 1) rows[slot] = file.readUInt16LE(headerEnd + slot * rowBytes);
+  const lastRow = rows.reduce((most, row) => Math.max(most, row), 0);
+  if (header.outputs.join() !== outputNames.join() || weights.length !== (lastRow + 1) * outputCount) {
     throw new Error("classifier weights do not fit this version; run `node router/classifier/train.ts`");
   }
-  return {
-    weights: new Int8Array(payload.buffer, payload.byteOffset, payload.length),
-    steps: Float32Array.from(header.steps),
-    bias: Float32Array.from(header.bias),
-    temperature: header.temperature,
-  };
+  const { temperature } = header;
+  return { rows, weights, steps: Float32Array.from(header.steps), bias: Float32Array.from(header.bias), temperature };
 }
 
 export const weightsUrl = new URL("./weights.bin", import.meta.url);
@@ -93,10 +90,11 @@ export function loadModel(): LinearModel {
 
 /** Fills `scores` with one raw score per output. */
 export function scoreFeatures(model: LinearModel, features: Features, scores: Float32Array): void {
-  const { weights, steps, bias } = model;
+  const { rows, weights, steps, bias } = model;
   scores.fill(0);
   for (let at = 0; at < features.count; at += 1) {
-    const row = (features.slots[at] ?? 0) * outputCount;
+    const row = (rows[features.slots[at] ?? 0] ?? 0) * outputCount;
+    if (row === 0) continue;
     const value = features.values[at] ?? 0;
     for (let output = 0; output < outputCount; output += 1) {
       scores[output] = (scores[output] ?? 0) + value * (weights[row + output] ?? 0);

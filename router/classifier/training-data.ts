@@ -22,7 +22,11 @@ const lineSchema = z.strictObject({
   difficulty: z.enum(difficulties),
   text: z.string().min(1),
   times: z.number().int().positive().max(200).optional(),
+  /** The request asked for JSON of a schema, or for one of a few values; else drawn by chance. */
+  schema: z.enum(["object", "enum"]).optional(),
 });
+
+type Line = z.infer<typeof lineSchema>;
 
 const slotsSchema = z.record(z.string(), z.array(z.string()).min(1));
 
@@ -51,7 +55,7 @@ function examplesOf(line: string, where: string, slots: Slots, random: () => num
   return Array.from({ length: handWritten ? 1 : (times ?? defaultTimes) * repeats }, () => {
     const expanded = expand(text, where, slots, random);
     const wording = handWritten ? expanded : vary(expanded, random);
-    return { text: wording, label, difficulty, handWritten, ...schemaFor(parsed.data.class, random) };
+    return { text: wording, label, difficulty, handWritten, ...schemaFor(parsed.data, random) };
   });
 }
 
@@ -89,12 +93,9 @@ function swapLetters(text: string, random: () => number): string {
 }
 
 /** Structured output is asked for mostly where something is to be extracted or classified. */
-function schemaFor(
-  name: string,
-  random: () => number,
-): { readonly hasSchema: boolean; readonly schemaIsEnum: boolean } {
-  const share = name === "extraction" ? 0.25 : name === "classification" ? 0.25 : 0.02;
-  const hasSchema = random() < share;
-  const enumShare = name === "classification" ? 0.7 : 0.03;
-  return { hasSchema, schemaIsEnum: hasSchema && random() < enumShare };
+function schemaFor(line: Line, random: () => number): { readonly hasSchema: boolean; readonly schemaIsEnum: boolean } {
+  if (line.schema !== undefined) return { hasSchema: true, schemaIsEnum: line.schema === "enum" };
+  const structured = line.class === "extraction" || line.class === "classification";
+  const hasSchema = random() < (structured ? 0.25 : 0.02);
+  return { hasSchema, schemaIsEnum: hasSchema && random() < (line.class === "classification" ? 0.7 : 0.03) };
 }
