@@ -84,4 +84,8 @@ export type MemorySettings = {
   /** What the profile and standing instructions may take, at the session's beginning. */
   readonly coreTokens: number;
   readonly extraction: { readonly enabled: boolean; readonly policy: string };
+  /** `local`, or an embedding model as `provider/id`. */
+  readonly embedder: string;
+  /** Answer at the paths of mem0's open-source server too. */
+  readonly mem0Api: boolean;
 };

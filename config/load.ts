@@ -113,4 +113,21 @@ function checkReferences(config: Config, problems: Problem[]): void {
   };
   needPolicy(config.defaultPolicy, ["defaultPolicy"]);
   needPolicy(config.memory.extraction.policy, ["memory", "extraction", "policy"]);
+  checkEmbedder(config, problems);
+}
+
+function checkEmbedder(config: Config, problems: Problem[]): void {
+  const { embedder } = config.memory;
+  const path = ["memory", "embedder"];
+  if (embedder === "local") return;
+  const provider = embedder.slice(0, Math.max(0, embedder.indexOf("/")));
+  // A host's embedding models are its own affair: any name after its id will do.
+  if (config.hosts.some(({ id }) => id === provider) && embedder.length > provider.length + 1) return;
+  const names = ["local", ...config.embeddingModels.map((model) => `${model.provider}/${model.id}`)];
+  if (!names.includes(embedder)) {
+    problems.push({ path, message: `unknown embedder "${embedder}"${didYouMean(embedder, names)}` });
+    return;
+  }
+  const missing = config.sandbox ? undefined : config.missingProviders.get(provider);
+  if (missing !== undefined) problems.push({ path, message: `embedder "${embedder}" needs its vendor: ${missing}` });
 }

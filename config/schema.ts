@@ -133,6 +133,8 @@ const memory = z.strictObject({
   recallTokens: count.max(100_000).optional(),
   coreTokens: count.max(20_000).optional(),
   extraction: z.strictObject({ enabled: z.boolean().optional(), policy: word.optional() }).optional(),
+  embedder: z.string().min(1).max(200).optional(),
+  mem0Api: z.boolean().optional(),
 });
 
 export const configSchema = z.strictObject({

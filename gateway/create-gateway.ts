@@ -4,19 +4,23 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
+import { meaningText } from "../memory/attribute-words.ts";
 import { createMemory, type MemoryService } from "../memory/create-memory.ts";
 import type { Embedder } from "../memory/embedder.ts";
 import { createQdrantStore, type QdrantStore } from "../memory/qdrant-store.ts";
 import { type Database, openDatabase } from "../memory/sqlite/database.ts";
+import { recordedDimensions } from "../memory/sqlite/embedder-number.ts";
 import { createSqliteLedger } from "../memory/sqlite-ledger.ts";
 import { createSqliteQueue } from "../memory/sqlite-queue.ts";
 import { createSqliteStore, type SqliteStore } from "../memory/sqlite-store.ts";
 import { createStaticEmbedder } from "../memory/static-embedder.ts";
+import { embedWithin } from "../memory/vendor-embedder.ts";
 import { classify } from "../router/classify.ts";
 import { createRouter, type OwnedRouter } from "../router/create-router.ts";
 import { defaultExecuteLimits } from "../router/execute.ts";
 import { createPooledFetch } from "../router/pooled-fetch.ts";
 import { createAskModel } from "./ask-model.ts";
+import { chooseEmbedder } from "./choose-embedder.ts";
 import { type ConnectedProviders, connectProviders } from "./connect-providers.ts";
 import { createApp } from "./create-app.ts";
 import { createCarriedState } from "./chat/carried-state.ts";
@@ -52,25 +56,14 @@ const keptTraces = 2_000;
 /** Builds everything from a configuration and starts its background work. Throws what stands in the way. */
 export async function createGateway(config: Config): Promise<Gateway> {
   const { log, flush } = createLogger(config.logLevel);
-  const store = await openStore(config);
   const fetch = createPooledFetch();
   const providers = await connectProviders(config, fetch);
-  const router = createRouter({
-    providers: providers.providers,
-    models: config.models,
-    policies: config.policies,
-    aliases: config.aliases,
-    defaultPolicy: config.defaultPolicy,
-    classify,
-    clock: Date.now,
-    random: Math.random,
-    sleep: pause,
-    options: {
-      limits: pickLimits(config),
-      missingProviders: config.missingProviders,
-      providerSynonyms: config.providerSynonyms,
-    },
+  const store = await openStore(config, providers, log).catch(async (error: unknown) => {
+    await providers.sandbox?.close();
+    await fetch.close();
+    throw error;
   });
+  const router = startRouter(config, providers);
   const metrics = createMetrics(() => store.queue.depth());
   const memory = config.memory.enabled ? startMemory(config, store, router, metrics, log) : undefined;
   const stopUpkeep = startUpkeep(store, log);
@@ -120,26 +113,51 @@ export async function createGateway(config: Config): Promise<Gateway> {
   };
 }
 
+function startRouter(config: Config, { providers }: ConnectedProviders): OwnedRouter {
+  return createRouter({
+    providers,
+    models: config.models,
+    policies: config.policies,
+    aliases: config.aliases,
+    defaultPolicy: config.defaultPolicy,
+    classify,
+    clock: Date.now,
+    random: Math.random,
+    sleep: pause,
+    options: {
+      limits: pickLimits(config),
+      missingProviders: config.missingProviders,
+      providerSynonyms: config.providerSynonyms,
+    },
+  });
+}
+
 const upkeepEveryMs = 24 * 60 * 60 * 1000;
+/** After a failure: a vendor's embedder may be back soon. */
+const upkeepAgainMs = 5 * 60 * 1000;
 
 /** Once at the start and then daily: vectors of an earlier embedder are renewed, forgotten sessions dropped. */
 function startUpkeep(store: OpenStore, log: Logger): () => void {
   const stop = new AbortController();
+  let again: NodeJS.Timeout | undefined;
   const { memories, embedder, ledger, vendorStates, responses } = store;
   async function upkeep(): Promise<void> {
     try {
+      const sessions = (await ledger.prune()) + (await vendorStates.prune()) + (await responses.prune());
       const renewed = await memories.reindex(
         (stale, signal) =>
           embedder.embed(
-            stale.map(({ text }) => text),
+            stale.map((memory) => meaningText(memory)),
             signal,
           ),
         { signal: stop.signal },
       );
-      const sessions = (await ledger.prune()) + (await vendorStates.prune()) + (await responses.prune());
       if (renewed + sessions > 0) log.info({ renewed, sessions }, "upkeep");
     } catch (error) {
-      if (!stop.signal.aborted) log.error({ error }, "upkeep failed; it is tried again tomorrow");
+      if (stop.signal.aborted) return;
+      log.error({ error }, "upkeep failed; it is tried again in five minutes");
+      clearTimeout(again);
+      again = setTimeout(() => void upkeep(), upkeepAgainMs).unref();
     }
   }
   const timer = setInterval(() => void upkeep(), upkeepEveryMs).unref();
@@ -147,6 +165,7 @@ function startUpkeep(store: OpenStore, log: Logger): () => void {
   return () => {
     stop.abort();
     clearInterval(timer);
+    clearTimeout(again);
   };
 }
 
@@ -156,16 +175,20 @@ type OpenStore = Awaited<ReturnType<typeof openStore>>;
 const qdrantTimeoutMs = 5_000;
 
 /** The embedded store: queue and sessions in one file, and the memories, unless they are in Qdrant. */
-async function openStore(config: Config) {
-  const embedder = await createStaticEmbedder();
+async function openStore(config: Config, { providers }: ConnectedProviders, log: Logger) {
+  const local = await createStaticEmbedder();
   const database = openDatabase(join(config.dataDirectory, "throughline.sqlite"));
+  const recorded = (name: string) => recordedDimensions(database, name);
+  const chosen = await chooseEmbedder({ config, providers, local, recorded, log });
+  const { embedder } = chosen;
   const memories = await openMemories(config, database, embedder);
   const queue = createSqliteQueue(database, { maxJobs: maxQueuedJobs, maxAttempts: maxJobAttempts, clock: Date.now });
   const ledger = createSqliteLedger(database, { clock: Date.now });
   const vendorStates = createSqliteVendorStates(database, { clock: Date.now });
   const responses = new SqliteResponseStore(database, { clock: Date.now });
   return {
-    embedder,
+    ...chosen,
+    local,
     memories,
     queue,
     ledger,
@@ -196,10 +219,10 @@ async function openMemories(
   }
 }
 
-function offerEmbeddings(config: Config, { providers }: ConnectedProviders, { embedder }: OpenStore) {
+function offerEmbeddings(config: Config, { providers }: ConnectedProviders, { local }: OpenStore) {
   const limits = { ...defaultExecuteLimits, ...pickLimits(config) };
   return {
-    models: createEmbeddingModels({ config, providers, embedder }),
+    models: createEmbeddingModels({ config, providers, embedder: local }),
     embed: { now: Date.now, random: Math.random, sleep: pause, limits },
   };
 }
@@ -218,6 +241,8 @@ function startMemory(
     queue: store.queue,
     ledger: store.ledger,
     embedder: store.embedder,
+    // A vendor that is slow must leave time to search by words before the deadline.
+    ...(store.isVendors ? { recallEmbedder: embedWithin(store.embedder, embedShare * recallDeadlineMs) } : {}),
     ...(extraction.enabled ? { ask } : {}),
     clock,
     newId: randomUUID,
@@ -230,11 +255,19 @@ function startMemory(
       decision: ({ operation }) => metrics.memoryDecision(operation),
       job: (outcome, ms) => metrics.memoryJob(outcome, ms / 1000),
     },
-    options: { recallDeadlineMs, recallTokens, coreTokens },
+    options: {
+      recallDeadlineMs,
+      recallTokens,
+      coreTokens,
+      ...(store.floors === undefined ? {} : { floors: store.floors }),
+    },
   });
   memory.start();
   return memory;
 }
+
+/** Of recall's deadline. */
+const embedShare = 0.6;
 
 function pickLimits({ limits }: Config) {
   const { requestTimeoutMs, attemptTimeoutMs, maxAttempts } = limits;

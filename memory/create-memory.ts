@@ -62,6 +62,8 @@ export type MemoryParts = {
   readonly queue: JobQueue;
   readonly ledger: SessionLedger;
   readonly embedder: Embedder;
+  /** For a question that an answer waits for. Default: the same. */
+  readonly recallEmbedder?: Embedder;
   /** Absent: facts are learned by rules. */
   readonly ask?: AskModel;
   readonly clock: () => Date;
@@ -105,9 +107,10 @@ export function createMemory(parts: MemoryParts): MemoryService {
   const { store, queue, ledger, embedder, clock, log, observe } = parts;
   const options = { ...defaults, ...parts.options };
   const locks = createOwnerLocks();
-  const recallParts: RecallParts = { store, embedder, onEmbedderFailure };
+  const patientParts: RecallParts = { store, embedder, onEmbedderFailure };
+  const recallParts: RecallParts = { ...patientParts, embedder: parts.recallEmbedder ?? embedder };
   const learnParts: RememberParts = {
-    ...recallParts,
+    ...patientParts,
     ledger,
     ...(parts.ask === undefined ? {} : { ask: parts.ask }),
     onDecision: (decision) => observe?.decision?.(decision),
@@ -135,7 +138,7 @@ export function createMemory(parts: MemoryParts): MemoryService {
   });
 
   return {
-    ...createReads(recallParts, clock),
+    ...createReads(patientParts, clock),
     async prepare(conversation, signal) {
       const prepared = await prepareInjections(injectParts, conversation, signal);
       observe?.prepared?.(prepared, conversation.scope);

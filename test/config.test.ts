@@ -293,3 +293,25 @@ describe("a secret", () => {
     expect(shown.join("\n")).not.toContain("sk-hidden");
   });
 });
+
+describe("the embedder", () => {
+  it("is the built-in one, a vendor's, or any of a host's", () => {
+    expect(load("{}").memory.embedder).toBe("local");
+    const vendors = load("memory: { embedder: openai/text-embedding-3-small }\n", { OPENAI_API_KEY: "sk-1" });
+    expect(vendors.memory.embedder).toBe("openai/text-embedding-3-small");
+    const hosts = "providers: [{ id: den, baseUrl: 'http://127.0.0.1:9/v1', models: [{ id: m }] }]\n";
+    expect(load(`${hosts}memory: { embedder: den/any-model }\n`).memory.embedder).toBe("den/any-model");
+  });
+
+  it.each([
+    [
+      "openai/text-embedding-3-smal",
+      'unknown embedder "openai/text-embedding-3-smal"; did you mean "openai/text-embedding-3-small"',
+    ],
+    ["locale", 'unknown embedder "locale"; did you mean "local"?'],
+    ["google/gemini-embedding-001", 'embedder "google/gemini-embedding-001" needs its vendor: set GEMINI_API_KEY'],
+  ])("%s is refused, with what to write instead", (embedder, message) => {
+    const [complaint] = complaints(() => load(`memory: { embedder: ${embedder} }\n`, { OPENAI_API_KEY: "sk-1" }));
+    expect(complaint).toContain(message);
+  });
+});

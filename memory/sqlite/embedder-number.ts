@@ -8,6 +8,13 @@ export type EmbedderNumber = {
   findOrAdd(): number;
 };
 
+/** The dimensions that an embedder's vectors in the file have; the newest, if they changed. */
+export function recordedDimensions(database: Database, name: string): number | undefined {
+  const select = database.prepare("SELECT dimensions FROM embedder WHERE name = ? ORDER BY id DESC LIMIT 1");
+  const found = array(select.get(name))?.[0];
+  return found === undefined ? undefined : Number(found);
+}
+
 /** An embedder's name and dimensions are kept once in the file; each vector carries their number. */
 export function createEmbedderNumber(database: Database, name: string, dimensions: number): EmbedderNumber {
   let known = 0;
