@@ -52,7 +52,7 @@ export function parsePrompt(body: JsonObject, headers: IncomingHttpHeaders): Cha
     dialect: "anthropic-messages",
     dialectHeaders: vendorHeaders(headers),
     raw: body,
-    model: readString(body["model"], "model"),
+    model: parseModel(body["model"]),
     messages: [...parseSystem(body["system"]), ...parseMessages(body["messages"])],
     injections: new Map(),
     tools: parseTools(body["tools"]),
@@ -73,6 +73,12 @@ export function parsePrompt(body: JsonObject, headers: IncomingHttpHeaders): Cha
     ...(metadata === undefined ? {} : { metadata }),
     ...(serviceTier === undefined ? {} : { serviceTier }),
   };
+}
+
+function parseModel(value: JsonValue | undefined): string {
+  const model = readString(value, "model");
+  if (model.trim() === "") throw invalid("model", "is empty: name a model, or send 'auto'.");
+  return model;
 }
 
 function vendorHeaders(headers: IncomingHttpHeaders): Record<string, string> {
