@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../router/json.ts";
 
 /** `WIRE_DIR` names another folder of recordings; their names and number mean nothing here. */
-export const wireFolder = process.env["WIRE_DIR"] ?? join(import.meta.dirname, "../../../shared/wire");
+const wireFolder = process.env["WIRE_DIR"] ?? join(import.meta.dirname, "../../../shared/wire");
 export const noRecordings = existsSync(wireFolder) ? false : `skipped: no recorded answers in ${wireFolder}`;
 
 export type Wire = "openai-chat" | "openai-responses" | "anthropic" | "google";

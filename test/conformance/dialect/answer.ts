@@ -40,7 +40,7 @@ export const nothing: Answer = {
 export type StreamEvent = { readonly event: string | undefined; readonly data: string };
 
 export const textIn = (value: JsonValue | undefined): string => (typeof value === "string" ? value : "");
-export const numberIn = (value: JsonValue | undefined): number => (typeof value === "number" ? value : Number.NaN);
+const numberIn = (value: JsonValue | undefined): number => (typeof value === "number" ? value : Number.NaN);
 export const objectIn = (value: JsonValue | undefined): JsonObject => (isJsonObject(value) ? value : {});
 export const objectsIn = (value: JsonValue | undefined): JsonObject[] =>
   Array.isArray(value) ? value.filter((item: JsonValue) => isJsonObject(item)) : [];
@@ -151,7 +151,7 @@ export function readMessagesWhole(body: JsonObject): Answer {
   };
 }
 
-export function responsesUsage(value: JsonValue | undefined): Seen["usage"] {
+function responsesUsage(value: JsonValue | undefined): Seen["usage"] {
   if (!isJsonObject(value)) return undefined;
   return {
     input: numberIn(value["input_tokens"]),
