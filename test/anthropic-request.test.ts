@@ -8,6 +8,7 @@ import type {
   TextPart,
   ThinkingPart,
 } from "../router/chat.ts";
+import { parseMessagesRequest } from "../gateway/dialects/anthropic-messages/parse.ts";
 import { GatewayError } from "../router/errors.ts";
 import type { JsonObject } from "../router/json.ts";
 import type { Capabilities } from "../router/model.ts";
@@ -757,11 +758,13 @@ describe("a Messages body passed through to Anthropic", () => {
       { role: "assistant", content: [foreign, { type: "text", text: "b" }] },
       { role: "assistant", content: [foreign] },
       { role: "assistant", content: [own, { type: "text", text: "c" }] },
+      { role: "user", content: [text("d")] },
     ];
     expect(messagesOf(pass({ raw: { ...raw, messages: turns } }).body).map(({ content }) => content)).toEqual([
       [],
       [{ type: "text", text: "b" }],
       [own, { type: "text", text: "c" }],
+      [text("d")],
     ]);
   });
 
@@ -779,3 +782,78 @@ describe("a Messages body passed through to Anthropic", () => {
 function messagesOf(body: JsonObject): { readonly content: readonly JsonObject[] }[] {
   return objectsIn(body["messages"]).map((message) => ({ content: objectsIn(message["content"]) }));
 }
+
+describe("an Anthropic body for a model that its client did not choose", () => {
+  const opus55: Partial<Capabilities> = { sampling: "default-only", forcedToolChoice: false, prefill: false };
+  const question = [{ role: "user", content: "hello" }];
+  const pass = (fields: JsonObject, capabilities: Partial<Capabilities> = opus55, model = "claude-opus-5-5") => {
+    const raw = { model: "auto", max_tokens: 4000, messages: question, ...fields };
+    const call = chatCall(parseMessagesRequest(raw, {}), chatModel(model, "anthropic", capabilities));
+    return { ...toPassThrough(call), warnings: call.warnings };
+  };
+
+  it("goes without a temperature where that is refused, and says so (32)", () => {
+    const { body, warnings } = pass({ temperature: 0.5, top_k: 3 });
+    expect(body).not.toHaveProperty("temperature");
+    expect(body).not.toHaveProperty("top_k");
+    expect(warnings).toEqual([
+      "temperature: this model takes only its default",
+      "top_k: this model takes only its default",
+    ]);
+    expect(pass({ temperature: 0.5 }, { sampling: "full" }, "claude-haiku-4-5").body["temperature"]).toBe(0.5);
+  });
+
+  it("has an effort in place of a budget, and a budget in place of an effort, by the model (33, 34)", () => {
+    const budgeted = pass({ thinking: { type: "enabled", budget_tokens: 2000 } });
+    expect(budgeted.body).toMatchObject({ thinking: { type: "adaptive" }, output_config: { effort: "low" } });
+    expect(budgeted.warnings).toEqual([expect.stringContaining("thinking.budget_tokens")]);
+    const older = pass(
+      {
+        thinking: { type: "adaptive" },
+        output_config: { effort: "medium", format: { type: "json_schema", schema: {} } },
+      },
+      { efforts: ["none", "low", "medium", "high"] },
+      "claude-haiku-4-5",
+    );
+    expect(older.body).toMatchObject({ thinking: { type: "enabled", budget_tokens: 2000 } });
+    expect(older.body["output_config"]).toEqual({ format: { type: "json_schema", schema: {} } });
+  });
+
+  it("thinks as little as it can where thinking cannot be switched off (33)", () => {
+    const { body, warnings } = pass({ thinking: { type: "disabled" } });
+    expect(body).toMatchObject({ thinking: { type: "adaptive" }, output_config: { effort: "low" } });
+    expect(warnings).toEqual([expect.stringContaining('"none" is not offered')]);
+  });
+
+  it("asks in words for a tool call that cannot be forced, one at a time if so asked (2, 3)", () => {
+    const tools = [{ name: "get_x", input_schema: { type: "object" } }];
+    const choice = { type: "any", disable_parallel_tool_use: true };
+    const { body, warnings } = pass({ tools, tool_choice: choice, system: "Be brief." });
+    expect(body["tool_choice"]).toEqual({ type: "auto", disable_parallel_tool_use: true });
+    expect(body["system"]).toMatchObject([{ text: "Be brief." }, { text: expect.stringContaining("calling") }]);
+    expect(warnings).toEqual([expect.stringContaining("tool_choice")]);
+    expect(pass({ tools, tool_choice: choice }, { forcedToolChoice: true }).body["tool_choice"]).toEqual(choice);
+  });
+
+  it("asks to go on where an answer cannot be prefilled, but not where a built-in tool paused (23, 46)", () => {
+    const prefilled = [...question, { role: "assistant", content: "Once" }];
+    expect(pass({ messages: prefilled }).body["messages"]).toMatchObject([{}, {}, { role: "user" }]);
+    const paused = [
+      ...question,
+      { role: "assistant", content: [{ type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: {} }] },
+    ];
+    expect(pass({ messages: paused }).body["messages"]).toEqual(paused);
+  });
+
+  it("asks for no more than the model writes, and is otherwise left alone (29)", () => {
+    const { body, warnings } = pass({ max_tokens: 900_000, stop_sequences: ["x"], unheard_of: { a: 1 } });
+    expect(body).toEqual({
+      model: "claude-opus-5-5",
+      max_tokens: 64_000,
+      messages: question,
+      stop_sequences: ["x"],
+      unheard_of: { a: 1 },
+    });
+    expect(warnings).toHaveLength(1);
+  });
+});

@@ -3,13 +3,15 @@ import { isJsonObject } from "../../json.ts";
 import { modelName } from "../../model.ts";
 import type { ProviderCall } from "../../provider.ts";
 import { createToolNames } from "../tool-names.ts";
+import { gateMessagesBody } from "./gate.ts";
 import { defaultVersion, type MessagesRequest } from "./request.ts";
 import { bindingControlsBeta, bindsThinking, dropUnboundBlocks } from "./thinking.ts";
 import { createToolIds } from "./tool-ids.ts";
 import { anthropicToolNames } from "./tools.ts";
 
 /**
- * The client's own body, which the vendor understands better than we do: only the model and the memory blocks differ.
+ * The client's own body, which the vendor understands better than we do: only the model, the memory blocks and what the
+ * model would refuse differ.
  * Where memory stands in a conversation with thinking, or where the model is of our choosing and may not be the one that
  * thought, the vendor is also told to leave out thinking that does not fit instead of refusing the request.
  */
@@ -18,15 +20,17 @@ export function toPassThrough(call: Pick<ProviderCall, "request" | "model" | "wa
   const messages = withValidToolIds(withoutForeignThinking(withInjections(call)));
   const isChosen = request.model !== model.id && request.model !== modelName(model);
   const guard = (request.injections.size > 0 || isChosen) && bindsThinking(model.id) && holdsThinking(messages);
-  const thinking = guard ? guardedThinking(request.raw["thinking"]) : undefined;
+  const names = createToolNames(anthropicToolNames);
+  const body = gateMessagesBody({ ...request.raw, model: model.id, messages }, call, names);
+  const thinking = guard ? guardedThinking(body["thinking"]) : undefined;
   return {
-    body: { ...request.raw, model: model.id, messages, ...(thinking === undefined ? undefined : { thinking }) },
+    body: thinking === undefined ? body : { ...body, thinking },
     version: versionOf(request.dialectHeaders?.["anthropic-version"]),
     betas: [
       ...allowedBetas(request.dialectHeaders?.["anthropic-beta"], call.warn),
       ...(thinking === undefined ? [] : [bindingControlsBeta]),
     ],
-    names: createToolNames(anthropicToolNames),
+    names,
   };
 }
 

@@ -61,7 +61,8 @@ export function bindsThinking(modelId: string): boolean {
   return version !== undefined && version >= since;
 }
 
-function thinksWithinBudget(modelId: string): boolean {
+/** Claude 4.5 and older. */
+export function thinksWithinBudget(modelId: string): boolean {
   const version = claudeVersion(modelId);
   return version !== undefined && version < 4.6;
 }

@@ -64,7 +64,8 @@ function toTool(tool: ChatTool, { model, warn }: Pick<ProviderCall, "model" | "w
   };
 }
 
-function toChoice(
+/** The choice as this model takes it, with a warning and words for what it does not take. */
+export function toChoice(
   choice: ToolChoice | undefined,
   { model, warn }: Pick<ProviderCall, "model" | "warn">,
   names: ToolNames,

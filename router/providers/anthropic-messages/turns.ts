@@ -61,12 +61,15 @@ function callIds(turn: Turn): string[] {
     .filter((id) => typeof id === "string");
 }
 
+/** Said to a model that refuses to go on from its own last message. */
+export const continuation = "Continue your last message exactly where it stops, without repeating any of it.";
+
 function settlePrefill(turns: Turn[], { model, warn }: Pick<ProviderCall, "model" | "warn">): void {
   const last = turns.at(-1);
   if (last?.role !== "assistant") return;
   if (!model.capabilities.prefill) {
     warn("prefill: this model cannot continue an answer");
-    turns.push(userTurn("Continue your last message exactly where it stops, without repeating any of it."));
+    turns.push(userTurn(continuation));
     return;
   }
   const block = last.blocks.at(-1);
