@@ -4,6 +4,7 @@ import { GatewayError } from "../../errors.ts";
 import { isJsonObject } from "../../json.ts";
 import type { ProviderCall } from "../../provider.ts";
 import { parseToolArguments } from "../tool-arguments.ts";
+import { withoutHarnessLines } from "../harness-lines.ts";
 import type { ToolNames } from "../tool-names.ts";
 import { isMadeCallId } from "./call-ids.ts";
 import { toMediaPart } from "./media.ts";
@@ -42,7 +43,9 @@ export function toContents(call: Context["call"], names: ToolNames): Contents {
     switch (message.role) {
       case "system":
       case "developer": {
-        const texts = message.content.map((part) => withoutHarness(part.text)).filter((text) => text.trim() !== "");
+        const texts = message.content
+          .map((part) => withoutHarnessLines(part.text))
+          .filter((text) => text.trim() !== "");
         if (turns.length === 0) system.push(...texts.map(textPart));
         else if (texts.length > 0) {
           turnOf(turns, "user").parts.push(...texts.map((text) => textPart(`<system>\n${text}\n</system>`)));
@@ -235,11 +238,6 @@ function signatureOf(state: VendorState | undefined): string | undefined {
 /** Gemini 2 knows no ids, and an id of our making means nothing to Gemini 3. */
 function idOf(id: string, version: number): { id?: string } {
   return version >= 3 && !isMadeCallId(id) ? { id } : {};
-}
-
-/** A coding harness signs its system prompt for its own vendor's billing: no words for another model. */
-function withoutHarness(text: string): string {
-  return text.replaceAll(/^x-anthropic-billing-header:.*(?:\r?\n|$)/gm, "");
 }
 
 function textPart(text: string): Part {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { AssistantPart, ChatMessage, ChatRequest, ToolResultPart, UserPart } from "../../chat.ts";
 import type { Capabilities } from "../../model.ts";
 import type { JsonObject } from "../../json.ts";
+import { withoutHarnessLines } from "../harness-lines.ts";
 import type { ToolNames } from "../tool-names.ts";
 import type { ChatHost } from "./host.ts";
 import { toChatPart } from "./parts.ts";
@@ -61,8 +62,9 @@ type Role<R extends ChatMessage["role"]> = Extract<ChatMessage, { role: R }>;
 
 function addSystem(draft: Draft, message: Role<"system" | "developer">): void {
   const { host, capabilities, warn } = draft.context;
-  const content = message.content.map((part) => part.text).join("\n\n");
-  if (content === "") return;
+  const texts = message.content.map((part) => withoutHarnessLines(part.text)).filter((text) => text !== "");
+  if (texts.length === 0) return;
+  const content = texts.join("\n\n");
   const leading = draft.messages.every((earlier) => earlier["role"] === "system" || earlier["role"] === "developer");
   let written: JsonObject;
   if (leading || capabilities.midSystem) {

@@ -5,6 +5,7 @@ import type { JsonObject } from "../../json.ts";
 import { isJsonObject } from "../../json.ts";
 import { documentText, openAiFileId, toDataUrl } from "../openai-chat/parts.ts";
 import { requirePublicUrl } from "../public-url.ts";
+import { withoutHarnessLines } from "../harness-lines.ts";
 import type { ToolNames } from "../tool-names.ts";
 
 export type InputContext = {
@@ -64,8 +65,9 @@ function toCallId(id: string): string {
 }
 
 function addSystem(draft: Draft, message: Extract<ChatMessage, { role: "system" | "developer" }>): void {
-  const content = message.content.map((part) => part.text).join("\n\n");
-  if (content === "") return;
+  const texts = message.content.map((part) => withoutHarnessLines(part.text)).filter((text) => text !== "");
+  if (texts.length === 0) return;
+  const content = texts.join("\n\n");
   if (draft.items.length === 0) draft.instructions.push(content);
   else (draft.unanswered.size > 0 ? draft.held : draft.items).push({ type: "message", role: message.role, content });
 }

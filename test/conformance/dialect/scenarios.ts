@@ -469,6 +469,24 @@ const midSystem: Scenario = {
   ],
 };
 
+const harness: Scenario = {
+  name: "the billing line of a coding harness",
+  steps: [
+    {
+      ask: {
+        system: "x-anthropic-billing-header: cc_version=2.1; cch=4f1;\nThe office is in Lyon.",
+        turns: [say("Where is the office?")],
+      },
+      check: ({ seen, received, vendor }) => {
+        expect(seen.text).toContain("The office is in Lyon.");
+        const reached = JSON.stringify(received.body).includes("billing-header");
+        expect(reached).toBe(vendor.sandbox === "anthropic");
+      },
+    },
+  ],
+  skip: ({ dialect }) => (dialect === "anthropic-messages" ? undefined : "such a harness speaks Anthropic's dialect"),
+};
+
 const person: JsonObject = {
   type: "object",
   properties: {
@@ -786,6 +804,7 @@ export const scenarios: readonly Scenario[] = [
   orphanResults,
   consecutive,
   midSystem,
+  harness,
   schema,
   refusal,
   length,
