@@ -1,6 +1,7 @@
 import express, { type Express, type NextFunction } from "express";
 import type { IncomingHttpHeaders } from "node:http";
 import { GatewayError } from "../router/errors.ts";
+import type { JsonObject } from "../router/json.ts";
 import { newTraceId } from "./chat/handle-chat.ts";
 import { headerSafe } from "./chat/response-headers.ts";
 import { openAiErrorBody } from "./dialects/openai-error.ts";
@@ -21,6 +22,8 @@ export type Route = {
   readonly dialect?: Dialect;
   /** Bodies of these media types reach the route as bytes. */
   readonly rawTypes?: readonly string[];
+  /** The shape of this route's errors, where it is neither a dialect's nor OpenAI's. */
+  readonly errorBody?: (failure: GatewayError) => JsonObject;
 };
 
 export type AppParts = {
@@ -60,11 +63,11 @@ export function createApp(parts: AppParts): Express {
   for (const route of parts.routes) {
     const before = route.open === true ? [] : [authenticate];
     const body = route.method === "get" ? [] : [...readRaw(route, parts.bodyLimitBytes), readBody];
-    app[route.method](route.path, markDialect(route.dialect), ...before, ...body, route.handle);
+    app[route.method](route.path, markDialect(route), ...before, ...body, route.handle);
   }
   for (const [path, same] of Map.groupBy(parts.routes, (route) => route.path)) {
     const methods = same.map((route) => route.method.toUpperCase()).join(" or ");
-    app.all(path, markDialect(same[0]?.dialect), (request: GatewayRequest) => {
+    app.all(path, markDialect(same[0]), (request: GatewayRequest) => {
       throw new GatewayError(
         "method_not_allowed",
         `${request.method} is not answered at ${request.path.slice(0, 100)}: use ${methods}.`,
@@ -85,8 +88,9 @@ function readRaw({ rawTypes = [] }: Route, limit: number): readonly Middleware[]
   return rawTypes.length === 0 ? [] : [express.raw({ limit, type: [...rawTypes] })];
 }
 
-function markDialect(dialect: Dialect | undefined): Middleware {
+function markDialect({ dialect, errorBody }: Pick<Route, "dialect" | "errorBody"> = {}): Middleware {
   return (_request, response, next) => {
+    if (errorBody !== undefined) response.locals.errorBody = errorBody;
     if (dialect !== undefined) response.locals.dialect = dialect;
     next();
   };
@@ -105,7 +109,7 @@ function failed(parts: AppParts) {
       response.destroy();
       return;
     }
-    const dialect = response.locals.dialect;
+    const { dialect, errorBody: plainBody = openAiErrorBody } = response.locals;
     const trace = response.locals.trace;
     if (failure.retryAfterMs !== undefined)
       response.setHeader("retry-after", String(Math.ceil(failure.retryAfterMs / 1000)));
@@ -114,7 +118,7 @@ function failed(parts: AppParts) {
     response.removeHeader("content-length");
     response
       .status(failure.status)
-      .json(dialect === undefined ? openAiErrorBody(failure) : dialect.errorBody(failure, trace));
+      .json(dialect === undefined ? plainBody(failure) : dialect.errorBody(failure, trace));
   };
 }
 

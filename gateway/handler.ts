@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from "express";
 import type { GatewayError } from "../router/errors.ts";
+import type { JsonObject } from "../router/json.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import type { Caller } from "./identity.ts";
 
@@ -9,6 +10,8 @@ export type RequestLocals = {
   /** Absent on open routes alone; routes that need it ask {@link callerOf}. */
   caller?: Caller;
   dialect?: Dialect;
+  /** Of a route whose errors are neither a dialect's nor OpenAI's. */
+  errorBody?: (failure: GatewayError) => JsonObject;
   /** The route writes this request's log line and counts its errors itself: whoever else sees it end must not again. */
   accounted?: true;
   /** What the request was refused with. */

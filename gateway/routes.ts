@@ -18,6 +18,7 @@ import { createOpenConversation } from "./responses/open-conversation.ts";
 import { createResponseRoutes } from "./responses/response-routes.ts";
 import type { ResponseStore } from "./responses/response-store.ts";
 import { createCountTokensRoute } from "./routes/count-tokens.ts";
+import { createMem0Routes } from "./mem0/mem0-routes.ts";
 import { createDocumentRoutes } from "./routes/documents.ts";
 import { createExplainRoute } from "./routes/explain-route.ts";
 import { createReadiness, liveness } from "./routes/health.ts";
@@ -84,6 +85,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
     { method: "get", path: "/v1/models/*id", handle: createGetModel(router, parts.embeddings.models) },
     ...createMemoryRoutes(memory, parts.clock, parts.eraseUser),
     ...createDocumentRoutes(memory?.documents),
+    ...(memory !== undefined && config.memory.mem0Api ? createMem0Routes({ memory, clock: parts.clock }) : []),
     { method: "get", path: "/v1/memory-jobs", handle: createMemoryJobsRoute(parts.queue) },
     { method: "get", path: "/v1/traces/:id", handle: createTraceRoute(traces) },
     { method: "get", path: "/healthz", handle: liveness, open: true },

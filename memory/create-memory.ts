@@ -81,6 +81,8 @@ export type MemoryService = {
   noteAnswer(answered: Parameters<typeof noteAnswer>[1]): Promise<void>;
   /** Durable when it resolves. Throws `QueueFullError` when too much waits, and what the queue throws. */
   remember(turn: AnsweredTurn): Promise<void>;
+  /** As `remember`, but done when it resolves, with what was decided. For callers that wait. */
+  learn(turn: AnsweredTurn): Promise<readonly Decision[]>;
   /** Learns at once, as if the user had asked for it. Returns the memory that now holds each item. */
   add(scope: Scope, items: readonly NewMemory[]): Promise<readonly Memory[]>;
   /** Best first, ungated: the caller asked. `arms` says what each arm found. */
@@ -151,7 +153,7 @@ export function createMemory(parts: MemoryParts): MemoryService {
       await queue.push(job);
       worker.wake();
     },
-    ...createWrites(parts, learnParts, locks),
+    ...createWrites(parts, learnParts, locks, options.leaseMs),
     start: () => {
       worker.start();
     },
@@ -162,10 +164,25 @@ export function createMemory(parts: MemoryParts): MemoryService {
 }
 
 /** What is changed by its owner's own hand, outside the queue. */
-function createWrites(parts: MemoryParts, learnParts: RememberParts, locks: OwnerLocks) {
+function createWrites(parts: MemoryParts, learnParts: RememberParts, locks: OwnerLocks, learnMs: number) {
   const { store, queue, ledger, clock } = parts;
   const editParts = { ...learnParts, newId: parts.newId };
   return {
+    async learn(turn) {
+      const job = toJob(turn);
+      if (job === undefined) return [];
+      const decisions: Decision[] = [];
+      const onDecision = (decision: Decision) => {
+        decisions.push(decision);
+        learnParts.onDecision(decision);
+      };
+      // As a second attempt: a first one may have been cut short after the words were kept and before they taught.
+      const again = { ...job, state: "running", attempts: 2, pushedAt: clock().toISOString() } as const;
+      await locks.run(job.owner, () =>
+        runRememberJob({ ...learnParts, onDecision }, again, AbortSignal.timeout(learnMs)),
+      );
+      return decisions;
+    },
     add: (scope, items) => addItems(editParts, scope, items, clock()),
     edit: (scope, id, edit, version) => editMemory(editParts, scope, id, edit, clock(), version),
     forget: async (owner, ids) => forgetMemories({ store, ledger }, owner, await withoutDocuments(store, owner, ids)),

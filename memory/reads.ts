@@ -20,6 +20,7 @@ export type SearchOptions = Omit<MemoryFilter, "core" | "notExpiredAt" | "status
   /** Hits among the best 1,000 of each arm. */
   readonly metadata?: MetadataFilter;
   readonly accept?: (memory: Memory) => boolean;
+  readonly includeExpired?: boolean;
 };
 
 export type ListFilter = MemoryFilter & {
@@ -40,16 +41,17 @@ export function createReads(parts: RecallParts, clock: () => Date) {
   const { store } = parts;
   return {
     async search(scope: Scope, query: string, options: SearchOptions = {}): Promise<readonly Recalled[]> {
-      const { limit = 10, offset = 0, metadata, accept, ...filter } = options;
+      const { limit = 10, offset = 0, metadata, accept, includeExpired = false, ...filter } = options;
       const now = clock();
       const past = filter.asOf !== undefined || asksAboutThePast(query);
       const first = Math.min(maxSearchOffset, Math.max(0, Math.floor(offset)));
       const last = first + Math.min(maxSearchLimit + 1, Math.max(1, Math.floor(limit)));
       const depth = metadata === undefined && accept === undefined ? Math.max(searchDepth, last) : filteredDepth;
+      const { statuses = [] } = currentFilter(now, past);
       const held: MemoryFilter = {
-        ...currentFilter(now, past),
+        statuses,
         // What had not expired then, not what has not expired since.
-        ...(filter.asOf === undefined ? {} : { notExpiredAt: filter.asOf }),
+        ...(includeExpired ? {} : { notExpiredAt: filter.asOf ?? now.toISOString() }),
         ...filter,
       };
       const arms = await searchBothArms(parts, scope, query, held, depth, undefined);
