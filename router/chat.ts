@@ -187,7 +187,8 @@ export type FinishReason = "stop" | "length" | "tool-calls" | "content-filter" |
  * from 0 by `index`; `tool-call-start` carries id and name once; a whole answer is the same events, each delta once.
  */
 export type ChatEvent =
-  | { readonly type: "start"; readonly id?: string; readonly model?: string }
+  /** `usage`: what went in, where the vendor says so before it answers; the `usage` event replaces it. */
+  | { readonly type: "start"; readonly id?: string; readonly model?: string; readonly usage?: Usage }
   | {
       readonly type: "text-delta";
       readonly text: string;

@@ -23,7 +23,7 @@ import { answerKey, lastUserTurn, toTurns } from "./conversation.ts";
 import { type MemoryMode, memoryModeOf } from "./memory-mode.ts";
 import { createMeter, type Meter, type Metered } from "./meter.ts";
 import { sendStream, sendWhole } from "./respond.ts";
-import { answerHeaders, formatCost } from "./response-headers.ts";
+import { answerHeaders, formatCost, warningsHeader } from "./response-headers.ts";
 import type { OpenConversation, OpenedConversation } from "./opened-conversation.ts";
 import { nameSession, openingKey, type SessionName } from "./session.ts";
 
@@ -171,9 +171,15 @@ async function deliver(dialect: Dialect, parts: ChatParts, life: Life, rest: Res
   // A client that speaks the vendor's own protocol carries everything itself.
   const states = passThrough ? undefined : createStateCapture();
   const estimate = plan.candidates.find((candidate) => candidate.model === execution.model)?.estimate;
+  // Where the vendor's count never comes: the estimate has room for all that recall may add, not for what it did add.
+  const roomForMemory = rest.mode.read ? parts.memoryTokens : 0;
+  const inputTokens = Math.max(0, (estimate?.inputTokens ?? 0) - roomForMemory) + (life.prepared?.tokens ?? 0);
   const close = () => {
-    life.metered = meter.result(estimate?.inputTokens ?? 0);
-    life.cost = costOf(execution.model, life.metered.usage, life.at.toISOString()).costNanoUsd;
+    life.metered = meter.result(inputTokens);
+    const { costNanoUsd, warnings } = costOf(execution.model, life.metered.usage, life.at.toISOString());
+    life.cost = costNanoUsd;
+    // The plan may have warned of the price already.
+    life.warnings = [...new Set([...life.warnings, ...life.metered.warnings, ...warnings])];
   };
   const delivery = {
     response: rest.response,
@@ -196,7 +202,7 @@ async function deliver(dialect: Dialect, parts: ChatParts, life: Life, rest: Res
         keepConversation(parts, life, rest),
       ]);
     },
-    lateHeaders: () => ({ "x-throughline-cost-usd": formatCost(life.cost ?? null) }),
+    lateHeaders: () => ({ "x-throughline-cost-usd": formatCost(life.cost ?? null), ...warningsHeader(life.warnings) }),
   };
   try {
     if (!request.stream) {

@@ -1,4 +1,5 @@
 import type { FinishReason } from "../../router/chat.ts";
+import { textTokens } from "../../router/estimate.ts";
 import type { AnswerFrame } from "../../router/provider.ts";
 import { noUsage, type Usage } from "../../router/usage.ts";
 
@@ -19,15 +20,14 @@ export interface Meter {
   result(inputTokens: number): Metered;
 }
 
-/** Characters in a token, about, where the vendor's count is missing. */
-const charactersPerToken = 4;
-
 export function createMeter(): Meter {
   let text = "";
-  let otherCharacters = 0;
+  let otherTokens = 0;
   const toolCalls: { id: string; name: string }[] = [];
   const warnings: string[] = [];
   let usage: Usage | undefined;
+  /** What the vendor said of the input before it answered: all there is of its count when the stream is cut. */
+  let begun: Usage | undefined;
   let finish: FinishReason | undefined;
   let firstAt: number | undefined;
   return {
@@ -35,21 +35,22 @@ export function createMeter(): Meter {
       for (const event of frame.events) {
         switch (event.type) {
           case "start":
+            begun = event.usage;
             break;
           case "text-delta":
             // Choice 0 is the conversation's continuation; further choices are alternatives to it.
             if ((event.choice ?? 0) === 0) text += event.text;
-            else otherCharacters += event.text.length;
+            else otherTokens += textTokens(event.text);
             break;
           case "refusal-delta":
           case "thinking-delta":
-            otherCharacters += event.text.length;
+            otherTokens += textTokens(event.text);
             break;
           case "tool-call-start":
             toolCalls.push({ id: event.id, name: event.name });
             break;
           case "tool-call-delta":
-            otherCharacters += event.arguments.length;
+            otherTokens += textTokens(event.arguments);
             break;
           case "usage":
             usage = event.usage;
@@ -69,11 +70,12 @@ export function createMeter(): Meter {
       }
     },
     result(inputTokens) {
-      const counted = Math.ceil((text.length + otherCharacters) / charactersPerToken);
+      const counted = Math.ceil(textTokens(text) + otherTokens);
+      const input = begun ?? { ...noUsage, inputTokens };
       return {
         text,
         toolCalls,
-        usage: usage ?? { ...noUsage, inputTokens, outputTokens: counted, estimated: true },
+        usage: usage ?? { ...input, outputTokens: Math.max(counted, input.outputTokens), estimated: true },
         finish,
         warnings,
         firstAt,

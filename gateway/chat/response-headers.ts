@@ -27,8 +27,7 @@ export function answerHeaders(
     "x-throughline-memory": memory,
     "x-throughline-attempts": String(execution.attempts.length),
   };
-  if (warnings.length > 0)
-    headers["x-throughline-warnings"] = headerSafe(warnings.join("; ")).slice(0, maxWarningsLength);
+  Object.assign(headers, warningsHeader(warnings));
   const vendorHeaders = execution.answer.headers;
   const renamed = client.dialect.startsWith("openai-") ? toOpenAiRateLimits(vendorHeaders, client.at.getTime()) : {};
   for (const [name, value] of Object.entries({ ...renamed, ...vendorHeaders })) {
@@ -37,6 +36,12 @@ export function answerHeaders(
       headers["x-throughline-vendor-request-id"] = headerSafe(value);
   }
   return headers;
+}
+
+/** Absent where there is nothing to warn of. */
+export function warningsHeader(warnings: readonly string[]): Record<string, string> {
+  if (warnings.length === 0) return {};
+  return { "x-throughline-warnings": headerSafe(warnings.join("; ")).slice(0, maxWarningsLength) };
 }
 
 /** Exact to the nano-dollar, without an exponent: `0.000012345`. An unknown price says so. */

@@ -45,7 +45,8 @@ async function chat(vendor: Vendor, call: ProviderCall): Promise<ProviderAnswer>
     if (call.request.stream) await client.models.generateContentStream({ ...params, config });
     else await client.models.generateContent({ ...params, config });
   });
-  const context = { provider: id, names };
+  const serviceTier = response.headers.get("x-gemini-service-tier");
+  const context = { provider: id, names, ...(serviceTier === null ? undefined : { serviceTier }) };
   return {
     protocol: "gemini-generate",
     headers: answerHeaders(response.headers),

@@ -24,12 +24,13 @@ export function decodeMessage(text: string, context: AnswerContext): AnswerFrame
   }
   // A whole message is its stream with every block complete at its start.
   const reader = new MessageReader(context);
-  const events = reader.read({ type: "message_start", message: { ...message, content: [] } });
+  const { usage = null, ...rest } = message;
+  const events = reader.read({ type: "message_start", message: { ...rest, content: [] } });
   for (const [index, block] of message["content"].entries()) {
     events.push(...reader.read({ type: "content_block_start", index, content_block: block }));
     events.push(...reader.read({ type: "content_block_stop", index }));
   }
-  events.push(...reader.read({ type: "message_delta", delta: message }));
+  events.push(...reader.read({ type: "message_delta", delta: message, usage }));
   events.push(...reader.read({ type: "message_stop" }));
   return { events, raw: text };
 }
@@ -111,6 +112,7 @@ class MessageReader {
         type: "start",
         ...(typeof id === "string" ? { id } : undefined),
         ...(typeof model === "string" ? { model } : undefined),
+        ...(this.#usage === undefined ? undefined : { usage: toUsage(this.#usage) }),
       },
     ];
   }

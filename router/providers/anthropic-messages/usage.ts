@@ -19,7 +19,8 @@ export function toUsage(usage: JsonObject): Usage {
   const details = isJsonObject(usage["output_tokens_details"]) ? usage["output_tokens_details"] : {};
   const written1h = count(split["ephemeral_1h_input_tokens"]);
   const written5m = count(split["ephemeral_5m_input_tokens"]);
-  const tier = usage["service_tier"];
+  // Fast answers have a price of their own, and the vendor does not call that a tier.
+  const tier = usage["speed"] === "fast" ? "fast" : usage["service_tier"];
   return {
     inputTokens: count(usage["input_tokens"]),
     cacheReadTokens: count(usage["cache_read_input_tokens"]),

@@ -16,6 +16,8 @@ export type AnswerContext = {
   /** Who answers, for errors. */
   readonly provider: string;
   readonly names: Pick<ToolNames, "toClient">;
+  /** What the answer's header says it was served as. */
+  readonly serviceTier?: string;
 };
 
 /** The whole answer as one frame. */
@@ -75,8 +77,8 @@ class ChunkReader {
     const body: JsonValue | undefined = Array.isArray(chunk) ? chunk[0] : chunk;
     if (!isJsonObject(body)) throw new GatewayError("bad_answer", `${provider} answered something that is no answer.`);
     if (body["error"] !== undefined) throw embeddedFailure({ provider, body, rules: geminiErrors });
-    const events: ChatEvent[] = this.#start(body);
     if (isJsonObject(body["usageMetadata"])) this.#usage = { ...this.#usage, ...body["usageMetadata"] };
+    const events: ChatEvent[] = this.#start(body);
     const feedback = body["promptFeedback"];
     if (isJsonObject(feedback) && typeof feedback["blockReason"] === "string") this.#blocked = feedback;
     const candidates = Array.isArray(body["candidates"]) ? body["candidates"] : [];
@@ -107,7 +109,8 @@ class ChunkReader {
       events.push(before);
       finishes.push(finish);
     }
-    if (this.#usage !== undefined && this.hasUsage) events.push({ type: "usage", usage: toUsage(this.#usage) });
+    if (this.#usage !== undefined && this.hasUsage)
+      events.push({ type: "usage", usage: toUsage(this.#usage, this.#context.serviceTier) });
     return [...events, ...finishes];
   }
 
@@ -125,6 +128,9 @@ class ChunkReader {
         type: "start",
         ...(typeof responseId === "string" ? { id: responseId } : undefined),
         ...(typeof modelVersion === "string" ? { model: modelVersion } : undefined),
+        ...(this.#usage !== undefined && this.hasUsage
+          ? { usage: toUsage(this.#usage, this.#context.serviceTier) }
+          : undefined),
       },
     ];
   }
