@@ -8,6 +8,9 @@ import type { Meter } from "./meter.ts";
 /** A proxy closes a silent stream after 30 to 60 seconds; a comment well inside that keeps it open. */
 const pingEveryMs = 15_000;
 
+/** A client that has read nothing for so long has gone without saying so; its vendor is not kept waiting for it. */
+const maxStallMs = 120_000;
+
 export type Delivery = {
   readonly response: ServerResponse;
   readonly dialect: Dialect;
@@ -19,6 +22,7 @@ export type Delivery = {
   readonly beforeLastByte: () => Promise<void>;
   /** Headers that can only be known once the whole answer is here. */
   readonly lateHeaders: () => Readonly<Record<string, string>>;
+  readonly maxStallMs?: number;
 };
 
 /** Sends a whole answer. Throws before anything is sent. */
@@ -65,7 +69,7 @@ export async function sendStream(
       if (text === "") continue;
       lastWrite = performance.now();
       // Back-pressure: a client that does not read stops us from reading the vendor.
-      if (!response.write(text)) await once(response, "drain", { signal });
+      if (!response.write(text)) await drained(delivery);
     }
     await delivery.beforeLastByte();
     const late = Object.entries(delivery.lateHeaders()).map(([name, value]) => `: ${name} ${value}\n\n`);
@@ -78,5 +82,16 @@ export async function sendStream(
     return failure;
   } finally {
     clearInterval(ping);
+  }
+}
+
+/** Throws when the client goes, or is cut off for not reading: both close its connection. */
+async function drained(delivery: Delivery): Promise<void> {
+  const { response, signal } = delivery;
+  const timer = setTimeout(() => response.destroy(), delivery.maxStallMs ?? maxStallMs);
+  try {
+    await once(response, "drain", { signal });
+  } finally {
+    clearTimeout(timer);
   }
 }
