@@ -1,7 +1,6 @@
 import type { MemoryFilter, MemoryStore, SearchHit, StoreQuery } from "./memory-store.ts";
 import { MemoryStoreError } from "./memory-store-error.ts";
 import type { Owner } from "./memory.ts";
-import { createAverageLengths } from "./qdrant/average-length.ts";
 import { changeMemory } from "./qdrant/change.ts";
 import { openCollection, SPARSE } from "./qdrant/collection.ts";
 import type { Collection } from "./qdrant/collection.ts";
@@ -14,7 +13,7 @@ import { OwnedPoints } from "./qdrant/owned-points.ts";
 import type { FoundRecord, Search } from "./qdrant/owned-points.ts";
 import { toComponents, toPoint } from "./qdrant/records.ts";
 import { reindexCollection } from "./qdrant/reindex.ts";
-import { lengthCorrection, toSparseQuery } from "./qdrant/sparse.ts";
+import { toSparseQuery } from "./qdrant/sparse.ts";
 import { MAX_DIMENSIONS } from "./sqlite/dot-products.ts";
 import { checkOwner } from "./sqlite/owners.ts";
 import { packVector, quantize } from "./sqlite/quantize.ts";
@@ -104,7 +103,6 @@ function createParts(options: QdrantStoreOptions) {
 
   return {
     dimensions,
-    averages: createAverageLengths(options.clock),
     use,
     /** The only way to points: as one owner's. */
     of: async <T>(owner: Owner, work: (points: OwnedPoints, ready: Collection) => Promise<T>): Promise<T> => {
@@ -117,7 +115,7 @@ function createParts(options: QdrantStoreOptions) {
   };
 }
 
-function createReads({ of, averages, dimensions }: Parts) {
+function createReads({ of, dimensions }: Parts) {
   return {
     get: (owner, ids) => of(owner, async (points) => (await points.byIds(ids)).map((record) => record.memory)),
 
@@ -137,14 +135,11 @@ function createReads({ of, averages, dimensions }: Parts) {
         if (filter === undefined || limit === 0) return { dense: [], sparse: [] };
         const searches: Search[] = [];
         if (dense !== undefined) searches.push({ query: dense, using: vectorName, filter, limit });
-        if (sparse !== undefined) searches.push({ query: sparse, using: SPARSE, filter, limit: withReserve(limit) });
-        const [answers, averageLength] = await Promise.all([
-          points.search(searches),
-          sparse === undefined ? 1 : averages.load(owner, points),
-        ]);
+        if (sparse !== undefined) searches.push({ query: sparse, using: SPARSE, filter, limit });
+        const answers = await points.search(searches);
         const bySense = dense === undefined ? [] : (answers[0] ?? []);
         const byWords = sparse === undefined ? [] : (answers.at(-1) ?? []);
-        return { dense: toHits(bySense, limit), sparse: toHits(correct(byWords, averageLength), limit) };
+        return { dense: toHits(bySense), sparse: toHits(byWords) };
       }),
 
     neighbours: (owner, around, before, after) =>
@@ -171,27 +166,18 @@ function createReads({ of, averages, dimensions }: Parts) {
   } satisfies Partial<MemoryStore>;
 }
 
-function createWrites({ of, averages, dimensions }: Parts) {
-  /** Also when it fails: part of it may have been done. */
-  async function changing<T>(owner: Owner, work: (points: OwnedPoints, ready: Collection) => Promise<T>) {
-    try {
-      return await of(owner, work);
-    } finally {
-      averages.drop(owner);
-    }
-  }
-
+function createWrites({ of, dimensions }: Parts) {
   return {
     add: (owner, memories) =>
-      changing(owner, async (points, { vectorName }) => {
+      of(owner, async (points, { vectorName }) => {
         const added = memories.map((item) => toPoint(owner, item, dimensions, vectorName));
         const ids = new Set<string>();
         // Within one batch the first of an id counts, as it does between batches.
         await points.add(added.filter(({ memoryId }) => ids.size < ids.add(memoryId).size));
       }),
     change: (owner, id, version, patch) => of(owner, (points) => changeMemory(points, id, version, patch)),
-    forget: (owner, ids) => changing(owner, (points) => forgetMemories(points, ids)),
-    erase: (owner) => changing(owner, eraseOwner),
+    forget: (owner, ids) => of(owner, (points) => forgetMemories(points, ids)),
+    erase: (owner) => of(owner, eraseOwner),
   } satisfies Partial<MemoryStore>;
 }
 
@@ -200,19 +186,10 @@ function toDenseQuery({ vector }: StoreQuery, dimensions: number): readonly numb
   return vector && toComponents(packVector(quantize(vector, dimensions)), dimensions);
 }
 
-/** The correction of lengths can bring a hit up from beyond the limit. */
-function withReserve(limit: number): number {
-  return Math.ceil(limit * 1.5) + 10;
-}
-
-function correct(found: readonly FoundRecord[], averageLength: number): readonly FoundRecord[] {
-  return found.map((hit) => ({ ...hit, score: hit.score * lengthCorrection(hit.words, averageLength) }));
-}
-
 /** Best first; of two equals the one recorded later. */
-function toHits(found: readonly FoundRecord[], limit: number): readonly SearchHit[] {
+function toHits(found: readonly FoundRecord[]): readonly SearchHit[] {
   const sorted = found.toSorted((a, b) => b.score - a.score || b.order - a.order);
-  return sorted.slice(0, limit).map(({ memory, score }) => ({ memory, score }));
+  return sorted.map(({ memory, score }) => ({ memory, score }));
 }
 
 function clamp(limit: number): number {

@@ -46,7 +46,6 @@ const indexes: Readonly<Record<string, Schemas["PayloadSchemaParams"]>> = {
   position: { type: "integer", enable_hnsw: false },
   order: { type: "integer", enable_hnsw: false },
   version: { type: "integer", enable_hnsw: false },
-  words: { type: "integer", enable_hnsw: false },
 };
 
 /**

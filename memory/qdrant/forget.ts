@@ -57,6 +57,6 @@ async function unlearn(points: OwnedPoints, record: StoredRecord, forgotten: rea
   };
   for (const { memory } of await points.scroll(near, { limit: BATCH })) {
     const { length, packed } = countTerms(memory.text);
-    await points.setWords(memory, toSparseVector(length, packed), length);
+    await points.setSparse(memory, toSparseVector(length, packed));
   }
 }

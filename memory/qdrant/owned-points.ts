@@ -111,14 +111,6 @@ export class OwnedPoints {
     return count;
   }
 
-  /** How many memories have how many words: from it, their average. */
-  async wordCounts(limit: number): Promise<readonly { readonly words: number; readonly memories: number }[]> {
-    const filter = this.#within({ must: [], mustNot: [] });
-    const args = { key: "words", filter, limit, exact: true };
-    const { hits } = await this.#collection.ask((client, name) => client.facet(name, args));
-    return hits.map(({ value, count }) => ({ words: Number(value), memories: count }));
-  }
-
   /** Writes `payload` over what passes the filter, in one step of the server. */
   async setPayload(filter: PointFilter, payload: Readonly<Record<string, unknown>>): Promise<void> {
     const args = { wait: true, ordering: "strong" as const, filter: this.#within(filter), payload };
@@ -126,14 +118,10 @@ export class OwnedPoints {
   }
 
   /** Replaces what the text index holds of a memory. False when the memory is gone. */
-  async setWords(memory: Memory, sparse: SparseVector, words: number): Promise<boolean> {
-    const id = this.#pointId(memory.id);
-    const operations: Schemas["UpdateOperation"][] = [
-      { update_vectors: { points: [{ id, vector: { [SPARSE]: sparse } }] } },
-      { set_payload: { filter: this.#within({ must: [this.withIds([memory.id])], mustNot: [] }), payload: { words } } },
-    ];
+  async setSparse(memory: Memory, sparse: SparseVector): Promise<boolean> {
+    const points = [{ id: this.#pointId(memory.id), vector: { [SPARSE]: sparse } }];
     try {
-      await this.#collection.ask((client, name) => client.batchUpdate(name, { wait: true, operations }));
+      await this.#collection.ask((client, name) => client.updateVectors(name, { wait: true, points }));
     } catch (error) {
       const cause = error instanceof MemoryStoreError ? error.cause : error;
       if (statusOf(cause) === 404 && (await this.byIds([memory.id])).length === 0) return false;

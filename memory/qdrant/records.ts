@@ -1,4 +1,3 @@
-import type { Schemas } from "@qdrant/js-client-rest";
 import type { IndexedMemory } from "../memory-store.ts";
 import { MemoryStoreError } from "../memory-store-error.ts";
 import type { Memory, Owner } from "../memory.ts";
@@ -25,8 +24,6 @@ export type Payload = {
   readonly position: number | null;
   /** Sorts lists: when it was recorded, and among those of one millisecond which was added later. */
   readonly order: number;
-  /** Words in the index text. */
-  readonly words: number;
   /** Whose vector it has: a vector's name in the collection. */
   readonly embedder: string | null;
   /** Who made the last changes, oldest first: how a process knows its own (`change.ts`). */
@@ -47,14 +44,13 @@ export type StoredRecord = {
   readonly pointId: string;
   readonly memory: Memory;
   readonly order: number;
-  readonly words: number;
   readonly session: string | undefined;
   readonly position: number | undefined;
   readonly writers: readonly string[];
 };
 
 /** The fields that {@link readRecord} needs, with the owner's. */
-export const recordFields = ["id", "version", "order", "words", "session", "position", "writers", "body"] as const;
+export const recordFields = ["id", "version", "order", "session", "position", "writers", "body"] as const;
 
 /** Adds that come later sort later, within a millisecond of recorded time and about a thousand of them. */
 const ORDERS_PER_MS = 1_000;
@@ -66,11 +62,10 @@ export function toPoint(owner: Owner, item: IndexedMemory, dimensions: number, v
   const row = toRow(owner, item, dimensions);
   const terms = new Uint32Array(row.terms.buffer, row.terms.byteOffset, row.terms.byteLength / 4);
   const dense = row.vector === null ? undefined : toComponents(row.vector, dimensions);
-  const length = terms[0] ?? 0;
   added = (added + 1) % ORDERS_PER_MS;
   return {
     memoryId: memory.id,
-    sparse: toSparseVector(length, terms.subarray(1)),
+    sparse: toSparseVector(terms[0] ?? 0, terms.subarray(1)),
     dense,
     payload: {
       id: memory.id,
@@ -81,7 +76,6 @@ export function toPoint(owner: Owner, item: IndexedMemory, dimensions: number, v
       agent: row.entry.agent === undefined ? null : toKeyword(row.entry.agent),
       position: Number.isSafeInteger(row.position) ? row.position : null,
       order: row.entry.recorded * ORDERS_PER_MS + added,
-      words: length,
       embedder: row.vector === null ? null : vectorName,
       writers: [],
     },
@@ -115,7 +109,6 @@ export function readRecord(owner: Owner, point: { readonly id: unknown; readonly
     pointId: String(point.id),
     memory: Object.assign(stored, { scope, version: numberOf(fields.get("version")) ?? 0 }),
     order: numberOf(fields.get("order")) ?? 0,
-    words: numberOf(fields.get("words")) ?? 0,
     session: typeof session === "string" ? session : undefined,
     position: numberOf(fields.get("position")),
     writers: Array.isArray(writers) ? writers.map(String) : [],
@@ -137,5 +130,3 @@ function numberOf(value: unknown): number | undefined {
 function damaged(id: unknown): MemoryStoreError {
   return new MemoryStoreError("corrupt", `Qdrant's point ${String(id)} is no memory of this program.`);
 }
-
-export type QdrantPoint = Schemas["PointStruct"];

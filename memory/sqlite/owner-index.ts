@@ -30,7 +30,13 @@ export type IndexedRow = {
 
 /** BM25's constants; memories are short, so their length counts a little less than that of articles. */
 export const K1 = 1.2;
-export const B = 0.6;
+const B = 0.6;
+/**
+ * The length that weighs neither more nor less: a constant, not the average of the owner's memories, so that a memory's
+ * weight is known when it is written. Qdrant keeps it in the vector; it finds the same in both stores, on LoCoMo and BEAM
+ * as much as with the true average.
+ */
+const MIDDLE_LENGTH = 96;
 
 const MAX_MEMORIES_KEPT = 2_048;
 const BYTES_PER_ENTRY = 160;
@@ -58,7 +64,6 @@ export class OwnerIndex {
   #dots: Int32Array;
   #scores: Float64Array;
   #found: Uint32Array;
-  #words = 0;
 
   /** Rows come in ascending order. */
   constructor(dimensions: number, changes: number, rows: readonly IndexedRow[]) {
@@ -139,7 +144,6 @@ export class OwnerIndex {
   matching(query: readonly QueryTerm[], passes: Uint8Array, limit: number): readonly Scored[] {
     let passing = 0;
     for (const pass of passes) passing += pass;
-    const averageLength = Math.max(1, this.#words / passes.length);
     const scores = this.#scores.fill(0, 0, passes.length);
     const found = this.#found;
     for (const { hash, weight } of query) {
@@ -149,7 +153,7 @@ export class OwnerIndex {
       for (let index = 0; index < size; index += 2) {
         const slot = found[index] ?? 0;
         const times = found[index + 1] ?? 0;
-        const norm = K1 * (1 - B + (B * (this.#lengths[slot] ?? 0)) / averageLength);
+        const norm = lengthNorm(this.#lengths[slot] ?? 0);
         scores[slot] = (scores[slot] ?? 0) + (rarity * times) / (times + norm);
       }
     }
@@ -161,7 +165,6 @@ export class OwnerIndex {
     const length = row.terms[0] ?? 0;
     this.#entries.push(row.entry);
     this.#lengths.push(length);
-    this.#words += length;
     if (row.vector === undefined) {
       this.#scales.push(0);
       return;
@@ -193,4 +196,9 @@ export class OwnerIndex {
     this.#scores = new Float64Array(capacity);
     this.#found = new Uint32Array(capacity * 2);
   }
+}
+
+/** BM25's part of a memory's length in words. */
+export function lengthNorm(length: number): number {
+  return K1 * (1 - B + (B * length) / MIDDLE_LENGTH);
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { IndexedMemory, MemoryFilter, MemoryStore } from "../../memory/memory-store.ts";
+import type { IndexedMemory, MemoryFilter, MemoryStore, SearchHit } from "../../memory/memory-store.ts";
 import { MemoryStoreError } from "../../memory/memory-store-error.ts";
 import type { Memory, Owner } from "../../memory/memory.ts";
 import { createQdrantStore } from "../../memory/qdrant-store.ts";
@@ -76,6 +76,11 @@ function axis(...values: readonly number[]): Float32Array {
 const item = (stored: Memory, vector?: Float32Array): IndexedMemory =>
   vector === undefined ? { memory: stored } : { memory: stored, vector };
 const ids = (memories: readonly Memory[]) => memories.map((found) => found.id);
+/** Equal scores may come in any order: they are sorted by id, and rounded to what single precision holds. */
+const rounded = (hits: readonly SearchHit[]) =>
+  hits
+    .map((hit) => [hit.score.toFixed(4), hit.memory.id] as const)
+    .toSorted((one, other) => Number(other[0]) - Number(one[0]) || one[1].localeCompare(other[1]));
 const hitIds = (hits: readonly { memory: Memory }[]) => hits.map((hit) => hit.memory.id);
 
 const day = (index: number) => new Date(Date.UTC(2026, 0, 1 + (index % 7))).toISOString();
@@ -93,20 +98,26 @@ const turn = (id: string, position: number, text: string, indexText: string): In
   indexText,
 });
 
-describe.each(qdrant.url === undefined ? [qdrant.reason] : [])("memory store qdrant", (reason) => {
-  it(`skipped: ${reason}`, ({ skip }) => skip());
+const missing = qdrant.url === undefined ? ` (skipped: ${qdrant.reason})` : "";
+describe.skipIf(missing !== "")(`memory store qdrant${missing}`, () => {
+  it("stands in the suite beside the embedded one", () => {
+    expect(Object.keys(stores)).toContain("qdrant");
+  });
 });
 
-describe.each(Object.entries(stores))("memory store %s", (_name, create) => {
+/** A server on a busy machine takes a second for a collection with its indexes. */
+const timeout = 30_000;
+
+describe.each(Object.entries(stores))("memory store %s", { timeout }, (_name, create) => {
   let store: MemoryStore;
   let end: () => Promise<void>;
 
   beforeEach(async () => {
     ({ store, end } = await create());
-  });
+  }, timeout);
   afterEach(async () => {
     await end();
-  });
+  }, timeout);
 
   const add = (...memories: readonly Memory[]) =>
     store.add(
@@ -392,6 +403,40 @@ describe.each(Object.entries(stores))("memory store %s", (_name, create) => {
       for (const vector of bad) {
         await expect(store.search(anna, { vector, filter: {}, limit: 5 })).rejects.toThrow(MemoryStoreError);
       }
+    });
+  });
+
+  describe("searching as every store does", () => {
+    const places = ["Lisbon", "Köln", "北京", "Reykjavík", "New York"];
+    const things = ["a bicycle", "green tea", "Versicherungsschein", "猫", "the lighthouse keeper's daughter", "🦊"];
+    const crowd = Array.from({ length: 60 }, (_, index) => {
+      const said = `${things[index % 6]} and ${things[(index * 5 + 1) % 6]}`;
+      const more = "and then we talked about it again ".repeat(index % 4);
+      const text = `In ${places[index % 5]} I saw ${said}, number ${index} of ${index % 7}. ${more}`;
+      return item(memory(`m${index}`, text), axis(Math.sin(index), Math.cos(index * 3), Math.sin(index * 7), 0.3));
+    });
+    const asked = [
+      "the bicycle in Lisbon",
+      "北京的猫",
+      "Versicherung number 17",
+      "talked about the lighthouse",
+      "🦊 tea",
+    ];
+
+    it("finds the same in the same order, with the same scores", async () => {
+      const reference = await stores["sqlite"]?.();
+      if (reference === undefined) throw new Error("There is no embedded store to compare with.");
+      await store.add(anna, crowd);
+      await reference.store.add(anna, crowd);
+      for (const [index, text] of asked.entries()) {
+        const query = { text, vector: axis(Math.cos(index), 1, Math.sin(index)), filter: {}, limit: 12 };
+        const [found, expected] = [await store.search(anna, query), await reference.store.search(anna, query)];
+        for (const arm of ["dense", "sparse"] as const) {
+          expect(rounded(found[arm])).toEqual(rounded(expected[arm]));
+          expect(expected[arm].length).toBeGreaterThan(3);
+        }
+      }
+      await reference.end();
     });
   });
 
