@@ -1,4 +1,5 @@
 import pino, { type Logger } from "pino";
+import { GatewayError } from "../router/errors.ts";
 
 export type { Logger } from "pino";
 
@@ -18,9 +19,27 @@ export function createLogger(level: string): { readonly log: Logger; readonly fl
   return { log, flush: () => destination.flushSync() };
 }
 
-/** Name, message and where it came from; an SDK's error object would bring its request headers along. */
-function describeError(error: unknown): object {
+/**
+ * Name, message and where it came from; an SDK's error object would bring its request headers along. What a vendor said
+ * and what JSON.parse choked on are left out: both like to quote the prompt.
+ */
+export function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { message: String(error) };
-  const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : undefined;
-  return { name: error.name, message: error.message, ...(cause === undefined ? {} : { cause }), stack: error.stack };
+  const cause = error.cause instanceof Error ? `${error.cause.name}: ${messageOf(error.cause)}` : undefined;
+  // A stack begins with the message.
+  const where = error.message === "" ? error.stack : error.stack?.split(error.message).at(-1)?.trim();
+  return {
+    name: error.name,
+    message: messageOf(error),
+    ...(error instanceof GatewayError ? { code: error.code, vendor: error.vendor } : {}),
+    ...(cause === undefined ? {} : { cause }),
+    stack: where,
+  };
+}
+
+function messageOf(error: Error): string {
+  if (error instanceof SyntaxError) return "not valid JSON";
+  // `openai failed (400): <the vendor's words>`
+  if (error instanceof GatewayError && error.vendor !== undefined) return error.message.split(":", 1).join("");
+  return error.message;
 }
