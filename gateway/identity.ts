@@ -1,8 +1,10 @@
+import { isUtf8 } from "node:buffer";
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { GatewayKey } from "../config/config.ts";
 import type { ChatRequest } from "../router/chat.ts";
 import { GatewayError } from "../router/errors.ts";
+import { refuseForeignPages } from "./foreign-pages.ts";
 
 export type Caller = {
   readonly tenant: string;
@@ -18,7 +20,12 @@ const maxNameLength = 256;
 
 /** Fixes the tenant from the key. Throws `unauthenticated` for a missing or unknown one. */
 export function createAuthenticator(keys: readonly GatewayKey[]): (headers: IncomingHttpHeaders) => Caller {
-  if (keys.length === 0) return () => ({ tenant: "default", fallbackUser: "default" });
+  if (keys.length === 0) {
+    return (headers) => {
+      refuseForeignPages(headers);
+      return { tenant: "default", fallbackUser: "default" };
+    };
+  }
   const hashed = keys.map((key) => ({ key, digest: Buffer.from(key.sha256, "hex") }));
   return (headers) => {
     const presented = presentedKey(headers);
@@ -52,7 +59,15 @@ export function userOf(caller: Caller, headers: IncomingHttpHeaders, request?: C
 export function headerText(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   const text = Array.isArray(value) ? value[0] : value;
-  return text === undefined || text.trim() === "" ? undefined : text.trim();
+  return text === undefined || text.trim() === "" ? undefined : fromUtf8(text.trim());
+}
+
+/** Node reads headers as Latin-1, most clients write UTF-8: 'Zoë' must be the same user in a header and in a body. */
+function fromUtf8(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- anything beyond ASCII is what is looked for
+  if (!/[^\u0000-\u007f]/u.test(text)) return text;
+  const bytes = Buffer.from(text, "latin1");
+  return isUtf8(bytes) ? bytes.toString("utf8") : text;
 }
 
 /** Refuses names that could not be a key in every store: too long, or with control characters. */
