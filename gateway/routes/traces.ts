@@ -5,13 +5,13 @@ import { callerOf, type GatewayRequest, type GatewayResponse } from "../handler.
 import type { Trace, Traces } from "../traces.ts";
 import { toPlanBody } from "./explain-route.ts";
 
-/** `GET /v1/traces/:id`: what one request recalled, chose, cost and did. Only the tenant's own. */
+/** `GET /v1/traces/:id`: what one request recalled, chose, cost and did. Only the tenant's own, or the bound user's. */
 export function createTraceRoute(traces: Traces) {
   return (request: GatewayRequest, response: GatewayResponse) => {
-    const { tenant } = callerOf(response);
+    const { tenant, boundUser } = callerOf(response);
     const id = String(request.params["id"]);
     const trace = traces.get(tenant, id);
-    if (trace === undefined)
+    if (trace === undefined || (boundUser !== undefined && trace.user !== boundUser))
       throw new GatewayError(
         "not_found",
         `No trace '${id.slice(0, 60)}' here: the newest ones are kept, until a restart.`,
