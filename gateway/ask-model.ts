@@ -1,12 +1,12 @@
 import type { AskModel } from "../memory/extract.ts";
 import { isJsonObject, type JsonObject } from "../router/json.ts";
 import { costOf } from "../router/price.ts";
-import { modelName } from "../router/model.ts";
+import { modelName, type NanoUsd } from "../router/model.ts";
 import type { Router } from "../router/router.ts";
 import { createMeter } from "./chat/meter.ts";
 import { parseChatCompletion } from "./dialects/openai-chat/parse.ts";
 
-export type AskedModel = { readonly model: string; readonly costNanoUsd: number | null };
+export type AskedModel = { readonly provider: string; readonly model: string; readonly costNanoUsd: NanoUsd | null };
 
 /**
  * The function through which memory asks a model: its prompt becomes an ordinary request of class `extraction` on our
@@ -44,9 +44,10 @@ export function createAskModel(
     const meter = createMeter();
     for await (const frame of execution.answer.frames) meter.push(frame);
     const { text, usage } = meter.result(plan.candidates[0]?.estimate.inputTokens ?? 0);
-    const model = modelName(execution.model);
-    observe({ model, costNanoUsd: costOf(execution.model, usage, clock().toISOString()).costNanoUsd });
-    return { text, model };
+    const { provider, id } = execution.model;
+    const { costNanoUsd } = costOf(execution.model, usage, clock().toISOString());
+    observe({ provider, model: id, costNanoUsd });
+    return { text, model: modelName(execution.model) };
   };
 }
 

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { QueueDepth } from "../memory/job-queue.ts";
 import type { Attempt } from "../router/router.ts";
+import type { AskedModel } from "./ask-model.ts";
 import type { Trace } from "./traces.ts";
 
 /** Everything `/metrics` shows. Label values are bounded: models and classes come from the catalogue, never a client. */
@@ -11,6 +12,8 @@ export interface Metrics {
   refused(route: string, code: string): void;
   inFlight(change: 1 | -1): void;
   memoryDecision(decision: string): void;
+  /** What memory asked a model for itself: vendors bill it beside the clients' requests. */
+  memoryAsked(asked: AskedModel): void;
   memoryJob(outcome: "done" | "failed" | "dead", seconds: number): void;
   /** The exposition text and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>;
@@ -37,6 +40,10 @@ export function createMetrics(depth: () => Promise<QueueDepth>): Metrics {
     refused: (route, code) => requests.errors.inc({ route, code }),
     inFlight: (change) => requests.inFlight.inc(change),
     memoryDecision: (decision) => memory.decisions.inc({ decision }),
+    memoryAsked({ provider, model, costNanoUsd }) {
+      if (costNanoUsd === null) money.unknown.inc({ provider, model });
+      else memory.cost.inc({ provider, model }, costNanoUsd / 1e9);
+    },
     memoryJob: (outcome, seconds) => memory.jobs.observe({ outcome }, seconds),
     async expose() {
       memory.setDepth(await depth());
@@ -115,11 +122,12 @@ function defineMoney(registers: Registers) {
   });
   const unknown = new Counter({
     name: "throughline_cost_unknown_total",
-    help: "Answered requests whose price is not known: they are missing from the cost",
+    help: "Answers whose price is not known: they are missing from the costs",
     labelNames: ["provider", "model"],
     registers,
   });
   return {
+    unknown,
     observe(trace: Trace) {
       const { usage, costNanoUsd } = trace;
       if (usage === undefined) return;
@@ -160,6 +168,12 @@ function defineMemory(registers: Registers) {
     labelNames: ["decision"],
     registers,
   });
+  const cost = new Counter({
+    name: "throughline_memory_cost_usd_total",
+    help: "Cost of what memory asked models for itself, in US dollars: not a part of throughline_cost_usd_total",
+    labelNames: ["provider", "model"],
+    registers,
+  });
   const jobs = new Histogram({
     name: "throughline_memory_job_seconds",
     help: "Time one memory job took, by outcome",
@@ -180,6 +194,7 @@ function defineMemory(registers: Registers) {
   });
   return {
     decisions,
+    cost,
     jobs,
     setDepth({ ready, running, dead, oldestReadyMs }: QueueDepth) {
       queue.set({ state: "ready" }, ready);

@@ -39,6 +39,14 @@ async function say(model: string, content: string, user = "ada", more: object = 
 }
 
 describe("the numbers", () => {
+  it("show what memory asked models for itself, apart from what clients asked", async () => {
+    const { response } = await say(gpt, "I live in Lisbon.");
+    await gateway.learned();
+    expect(await total("throughline_memory_cost_usd_total")).toBeGreaterThan(0);
+    const cost = Number(response.headers.get("x-throughline-cost-usd"));
+    expect(await total("throughline_cost_usd_total")).toBeCloseTo(cost, 12);
+  });
+
   it("of tokens and money add up with what the answers said", async () => {
     let input = 0;
     let output = 0;
