@@ -66,11 +66,12 @@ export function createApp(parts: AppParts): Express {
     app[route.method](route.path, markDialect(route), ...before, ...body, route.handle);
   }
   for (const [path, same] of Map.groupBy(parts.routes, (route) => route.path)) {
-    const methods = same.map((route) => route.method.toUpperCase()).join(" or ");
-    app.all(path, markDialect(same[0]), (request: GatewayRequest) => {
+    const methods = same.map((route) => route.method.toUpperCase());
+    app.all(path, markDialect(same[0]), (request: GatewayRequest, response: GatewayResponse) => {
+      response.setHeader("allow", methods.join(", "));
       throw new GatewayError(
         "method_not_allowed",
-        `${request.method} is not answered at ${request.path.slice(0, 100)}: use ${methods}.`,
+        `${request.method} is not answered at ${request.path.slice(0, 100)}: use ${methods.join(" or ")}.`,
       );
     });
   }

@@ -93,7 +93,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
     metrics,
     log,
   });
-  const server = createHttpServer(app, () => draining);
+  const server = createHttpServer(app, config.limits.requestTimeoutMs, () => draining);
   return {
     router,
     memory,
@@ -235,7 +235,10 @@ function startMemory(
   log: Logger,
 ): MemoryService {
   const { extraction, recallDeadlineMs, recallTokens, coreTokens } = config.memory;
-  const ask = createAskModel(router, extraction.policy, clock, (asked) => log.debug(asked, "extraction asked a model"));
+  const ask = createAskModel(router, extraction.policy, clock, (asked) => {
+    metrics.memoryAsked(asked);
+    log.debug(asked, "extraction asked a model");
+  });
   const memory = createMemory({
     store: store.memories,
     queue: store.queue,
@@ -274,11 +277,14 @@ function pickLimits({ limits }: Config) {
   return { requestTimeoutMs, attemptTimeoutMs, maxAttempts };
 }
 
-function createHttpServer(app: RequestListener, draining: () => boolean): Server {
-  const server = createServer(app);
+const maxCheckIntervalMs = 30_000;
+
+function createHttpServer(app: RequestListener, requestTimeoutMs: number, draining: () => boolean): Server {
+  // For a request to arrive whole: who sends it a byte at a time does not hold a connection for ever.
+  const connectionsCheckingInterval = Math.min(requestTimeoutMs, maxCheckIntervalMs);
+  const server = createServer({ requestTimeout: requestTimeoutMs, connectionsCheckingInterval }, app);
   // Longer than any proxy in front keeps an idle connection: ours must not be the side that closes first.
   server.keepAliveTimeout = 75_000;
-  server.requestTimeout = 0;
   server.on("request", (_request, response) => {
     // An answer that was begun before has promised to keep its connection: nobody else would close it, and drain waits.
     response.once("close", () => {

@@ -5,6 +5,12 @@ import { GatewayError } from "../router/errors.ts";
 export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   if (isBodyError(thrown)) return fromBodyError(thrown);
+  if (isInflateError(thrown)) {
+    return new GatewayError("invalid_request", "The body is not what its content-encoding says.", {
+      param: "body",
+      cause: thrown,
+    });
+  }
   if (thrown instanceof URIError) {
     return new GatewayError("invalid_request", "The path holds broken percent-encoding.", { param: "path" });
   }
@@ -21,6 +27,13 @@ type BodyError = Error & { readonly type: string; readonly status: number; reado
 
 function isBodyError(thrown: unknown): thrown is BodyError {
   return thrown instanceof Error && "type" in thrown && typeof thrown.type === "string" && "status" in thrown;
+}
+
+/** Express hands on what zlib and brotli throw for a body that they cannot unpack. */
+function isInflateError(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error && "code" in thrown && /^(?:Z_|ERR__?ERROR_|ERR_BROTLI|ZSTD_)/u.test(String(thrown.code))
+  );
 }
 
 function fromBodyError(error: BodyError): GatewayError {

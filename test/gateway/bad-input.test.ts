@@ -59,6 +59,11 @@ describe("a body", () => {
     expect(await failureOf(chat, { ...body({}), headers })).toMatchObject({ status: 415 });
   });
 
+  it.each(["gzip", "deflate", "br"])("that is not the %s it says it is, is refused as such", async (encoding) => {
+    const failure = await failureOf(chat, { ...body({}), headers: { "content-encoding": encoding } });
+    expect(failure).toMatchObject({ status: 400, param: "body", message: expect.stringContaining("encoding") });
+  });
+
   it("without a content type is read all the same", async () => {
     const response = await gateway.fetch(chat, { ...body({ model: "gpt-6-luna" }), headers: { "content-type": "" } });
     expect(response.status).toBe(200);
@@ -147,6 +152,7 @@ describe("a name that is not known", () => {
   it("of a method names the right one", async () => {
     expect(await failureOf(chat, {})).toMatchObject({ status: 405, message: expect.stringContaining("POST") });
     expect(await failureOf("/v1/models", { method: "DELETE" })).toMatchObject({ status: 405 });
+    expect((await gateway.fetch(chat)).headers.get("allow")).toBe("POST");
   });
 
   it("of a trace or a memory is 404", async () => {
@@ -240,6 +246,21 @@ describe("with gateway keys", () => {
     for (const headers of [{ authorization: "Bearer right-key" }, { "x-api-key": "right-key" }])
       expect((await locked.fetch("/v1/models", { headers })).status).toBe(200);
   });
+});
+
+describe("a request that never ends", () => {
+  it("is given up when its time is over", async () => {
+    const hasty = await startGateway({ yaml: "limits: { requestTimeoutMs: 1000 }\n" });
+    try {
+      const socket = connect(Number(new URL(hasty.origin).port), "127.0.0.1");
+      socket.write(`POST ${chat} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{`);
+      const chunks: Buffer[] = [];
+      for await (const chunk of socket) chunks.push(chunk as Buffer);
+      expect(Buffer.concat(chunks).toString()).toMatch(/^HTTP\/1\.1 408/u);
+    } finally {
+      await hasty.close();
+    }
+  }, 30_000);
 });
 
 describe("a connection", () => {
