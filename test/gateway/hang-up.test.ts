@@ -16,6 +16,11 @@ const patience = { timeout: 10_000, interval: 5 };
 const say = (content: string) => [{ role: "user" as const, content }];
 const as = (user: string) => gateway.openai({ "x-throughline-user": user });
 const metrics = async () => await (await gateway.fetch("/metrics")).text();
+const inputTokens = async () =>
+  [...(await metrics()).matchAll(/^throughline_tokens_total\{.*type="input"\} (\d+)$/gmu)].reduce(
+    (sum, [, value]) => sum + Number(value),
+    0,
+  );
 const statusCount = async (status: string) =>
   [...(await metrics()).matchAll(/^throughline_requests_total\{(.*)\} (\d+)$/gmu)]
     .filter(([, labels]) => labels?.includes(`status="${status}"`))
@@ -72,6 +77,19 @@ describe("a client that hung up", () => {
     await gateway.learned();
     const listed = await gateway.fetch("/v1/memories", { headers: { "x-throughline-user": "hal" } });
     expect(await listed.json()).toMatchObject({ data: [] });
+  });
+
+  it("is not charged for memories that were never added", async () => {
+    const before = await inputTokens();
+    const controller = new AbortController();
+    const stream = await as("nobody-yet").chat.completions.create(
+      { model: "openai/gpt-6-luna", stream: true, messages: say("[[sandbox:words=2000 event_delay_ms=20]] Count.") },
+      { signal: controller.signal },
+    );
+    for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break;
+    controller.abort();
+    await expect.poll(inputTokens, patience).toBeGreaterThan(before);
+    expect(await inputTokens()).toBeLessThan(before + 100);
   });
 
   it("gives back its place: no request stays in flight", async () => {
