@@ -77,7 +77,7 @@ it.skipIf(noRecordings !== false)(
   },
 );
 
-describe.each(dialects)("the official client of %s", (dialect) => {
+describe.each(recordings.length === 0 ? [] : dialects)("the official client of %s", (dialect) => {
   it.each(answers)("understands $name", async (recording) => {
     vendor.reply = replyOf(recording);
     const told = readTold(recording);
