@@ -78,9 +78,9 @@ export async function prepareInjections(
     );
     const current = currentTurn(conversation.turns, spoken);
     const isAskedAgain = current !== undefined && wasAnswered(ledger, current.key);
-    for (const { turn, key } of spoken) {
+    for (const { turn, key, place } of spoken) {
       if (isAskedAgain && turn === current.turn) continue;
-      const block = ledger.get(answeredKey(key, replyTo(conversation.turns, turn))) ?? ledger.get(key);
+      const block = ledger.get(answeredKey(key, replyTo(conversation.turns, place))) ?? ledger.get(key);
       if (block !== undefined && block !== "") injections.set(turn.index, block);
     }
     if (current === undefined || (ledger.has(current.key) && !isAskedAgain)) {
@@ -126,23 +126,26 @@ function wasAnswered(ledger: ReadonlyMap<string, string>, key: string): boolean 
   return false;
 }
 
-/** The key of the assistant's turn right after this one. */
-function replyTo(turns: readonly Turn[], turn: Turn): string | undefined {
-  const next = turns.find(({ index, role }) => index > turn.index && role !== "system");
-  return next?.role === "assistant" ? next.key : undefined;
+/** The key of the assistant's turn right after the one at `place`. Asked of every turn: it must not search from the first. */
+function replyTo(turns: readonly Turn[], place: number): string | undefined {
+  for (let at = place + 1; at < turns.length; at += 1) {
+    const next = turns[at];
+    if (next !== undefined && next.role !== "system") return next.role === "assistant" ? next.key : undefined;
+  }
+  return undefined;
 }
 
-type Spoken = { readonly turn: Turn; readonly key: string };
+type Spoken = { readonly turn: Turn; readonly key: string; readonly place: number };
 
 /** The user's own turns with their ledger keys: a turn said twice word for word is two turns. */
 function spokenTurns(turns: readonly Turn[]): readonly Spoken[] {
   const seen = new Map<string, number>();
   const spoken: Spoken[] = [];
-  for (const turn of turns) {
+  for (const [place, turn] of turns.entries()) {
     if (turn.role !== "user" || turn.carriesToolResults) continue;
     const ordinal = seen.get(turn.key) ?? 0;
     seen.set(turn.key, ordinal + 1);
-    spoken.push({ turn, key: turnKey(turn.key, ordinal) });
+    spoken.push({ turn, key: turnKey(turn.key, ordinal), place });
   }
   return spoken;
 }

@@ -60,6 +60,24 @@ describe("append-only injection", () => {
     expect((await kit.request("s2", turns)).injections.size).toBe(0);
   });
 
+  it("looks at each turn of a long conversation a few times, not at all of them for each", async () => {
+    const kit = await kitWith();
+    let looks = 0;
+    const turns = Array.from({ length: 4_000 }, (_, index) => {
+      const turn = index % 2 === 0 ? userTurn(`Question ${index}`, index) : assistantTurn(`Answer ${index}`, index);
+      return {
+        ...turn,
+        get role() {
+          looks += 1;
+          return turn.role;
+        },
+      };
+    });
+    await kit.request("s2", turns);
+    expect(looks).toBeGreaterThan(0);
+    expect(looks).toBeLessThan(turns.length * 20);
+  });
+
   it("adds nothing to tool results and keeps the block of the turn that asked", async () => {
     const kit = await kitWith();
     await kit.say("s1", "My dog is called Bruno.");
