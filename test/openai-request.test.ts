@@ -163,6 +163,23 @@ describe("a Chat Completions client's own body", () => {
     );
     expect(objectsIn(groq.body["messages"])[0]).toEqual({ role: "system", content: "x" });
   });
+
+  it("has ids that the host takes where the conversation began at another (10)", async () => {
+    const asking = [{ id: "call_made_elsewhere", type: "function", function: { name: "x", arguments: "{}" } }];
+    const talk = [
+      { role: "user", content: "Go" },
+      { role: "assistant", content: null, tool_calls: asking },
+      { role: "tool", tool_call_id: "call_made_elsewhere", content: "1" },
+    ];
+    const [, asked, answered] = objectsIn(
+      (await send({ ...request, raw: { ...raw, messages: talk } }, {}, "mistral")).body["messages"],
+    );
+    const id = objectsIn(asked?.["tool_calls"])[0]?.["id"];
+    expect(id).toMatch(/^[a-zA-Z0-9]{9}$/u);
+    expect(answered?.["tool_call_id"]).toBe(id);
+    const own = await send({ ...request, raw: { ...raw, messages: talk } });
+    expect(objectsIn(own.body["messages"])).toEqual(talk);
+  });
 });
 
 describe("a translation into Chat Completions", () => {

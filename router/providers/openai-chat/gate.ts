@@ -1,11 +1,12 @@
 import type { Effort } from "../../chat.ts";
 import { effortLadder } from "../../chat.ts";
 import { GatewayError } from "../../errors.ts";
-import type { JsonValue } from "../../json.ts";
+import type { JsonObject, JsonValue } from "../../json.ts";
 import { isJsonObject } from "../../json.ts";
 import { effortOn } from "../../estimate.ts";
 import type { Model } from "../../model.ts";
 import type { ChatHost } from "./host.ts";
+import { toChatCallId } from "./messages.ts";
 
 /** A Chat Completions body of ours, still being written. */
 export type ChatBody = Record<string, JsonValue | undefined>;
@@ -33,7 +34,7 @@ export function gateChatBody(gate: Gate): void {
     if (body[field] !== undefined && !isIdle(field, body[field])) warn(`${field}: not offered by this host`);
     delete body[field];
   }
-  if (!host.developerRole || host.refusedMessageFields.length > 0) gateMessages(gate);
+  if (!host.developerRole || host.refusedMessageFields.length > 0 || host.toolCallIds !== "openai") gateMessages(gate);
 }
 
 function gateTokens({ body, model, host, warn }: Gate): void {
@@ -188,10 +189,25 @@ function gatedMessage(message: JsonValue, host: ChatHost): JsonValue {
   if (!isJsonObject(message)) return message;
   const developer = message["role"] === "developer" && !host.developerRole;
   const refused = host.refusedMessageFields.filter((field) => message[field] !== undefined);
-  if (!developer && refused.length === 0) return message;
-  const gated: ChatBody = { ...message, ...(developer ? { role: "system" } : undefined) };
+  const ids = withCallIds(message, host);
+  if (!developer && refused.length === 0 && ids === undefined) return message;
+  const gated: ChatBody = { ...message, ...ids, ...(developer ? { role: "system" } : undefined) };
   for (const field of refused) delete gated[field];
   return gated;
+}
+
+/** Calls that another host numbered, in a conversation that goes on here. `undefined` where nothing changes. */
+function withCallIds(message: JsonObject, { toolCallIds }: ChatHost): JsonObject | undefined {
+  if (toolCallIds === "openai") return undefined;
+  const { tool_calls: calls, tool_call_id: answered } = message;
+  if (typeof answered === "string") return { tool_call_id: toChatCallId(answered, toolCallIds) };
+  if (!Array.isArray(calls)) return undefined;
+  return { tool_calls: calls.map((call: JsonValue) => withCallId(call, toolCallIds)) };
+}
+
+function withCallId(call: JsonValue, kind: ChatHost["toolCallIds"]): JsonValue {
+  if (!isJsonObject(call) || typeof call["id"] !== "string") return call;
+  return { ...call, id: toChatCallId(call["id"], kind) };
 }
 
 function functionName(tool: JsonValue): JsonValue | undefined {

@@ -51,7 +51,7 @@ export function toChatMessages(request: ChatRequest, context: MessageContext): J
 }
 
 /** The id a host accepts for a call, the same one for its result, whoever made it. */
-function toChatCallId(id: string, kind: ChatHost["toolCallIds"]): string {
+export function toChatCallId(id: string, kind: ChatHost["toolCallIds"]): string {
   const valid = kind === "openai" ? id.length > 0 && id.length <= 40 : /^[a-zA-Z0-9]{9}$/.test(id);
   if (valid) return id;
   const hash = createHash("sha256").update(id).digest("hex");
