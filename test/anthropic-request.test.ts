@@ -329,6 +329,10 @@ describe("tools for Anthropic", () => {
     expect(failure(() => translate({ tools: [foreign] })).code).toBe("unsupported");
   });
 
+  it("names the labels that it has no field for", () => {
+    expect(translate({ metadata: { team: "a" } }).warnings).toEqual(["metadata: not carried to Anthropic"]);
+  });
+
   it("passes strict on where it is enforced and warns where it is not (18)", () => {
     const strict = { ...weather, strict: true };
     expect(translate({ tools: [strict] }).body["tools"]).toMatchObject([{ strict: true }]);

@@ -321,6 +321,22 @@ describe("parameters for Gemini", () => {
     expect(warnings).toEqual(["logit_bias: not offered by gemini"]);
   });
 
+  it("names what it has no field for: labels, the user, the cache's key, strict arguments (18, 37)", () => {
+    const { warnings } = translate({
+      metadata: { team: "a" },
+      endUser: "u1",
+      promptCacheKey: "k",
+      tools: [{ type: "function", name: "f", parameters: { type: "object" }, strict: true }],
+    });
+    expect(warnings.map((warning) => warning.split(":")[0])).toEqual([
+      "metadata",
+      "user",
+      "prompt_cache_key",
+      'tools "f"',
+    ]);
+    expect(translate({ metadata: { user_id: "u1" } }).warnings).toEqual([]);
+  });
+
   it("drops sampling that the model refuses, by name (32)", () => {
     const { config, warnings } = translate(
       { sampling: { temperature: 0, topP: 1 } },

@@ -140,6 +140,7 @@ function toStrictSchema(schema: JsonObject): JsonObject {
 
 function toAccount({ request, warn }: Pick<ProviderCall, "request" | "warn">): Block {
   const tier = toServiceTier(request.serviceTier, warn);
+  if (Object.keys(request.metadata ?? {}).length > 0) warn("metadata: not carried to Anthropic");
   return {
     // The vendor asks for no personal data here, and the client's id may be an e-mail address.
     ...(request.endUser === undefined ? undefined : { metadata: { user_id: hashed(request.endUser) } }),

@@ -20,6 +20,7 @@ export const geminiToolNames: ToolNameRule = {
 
 /** Everything of a request but its contents. `instructions` are said in words what the model takes no parameter for. */
 export function toConfig(call: Call, names: ToolNames): { config: GenerateContentConfig; instructions: Part[] } {
+  warnOfLosses(call);
   const instructions: Part[] = [];
   const say = (text: string): void => void instructions.push({ text });
   const config: GenerateContentConfig = {
@@ -34,6 +35,20 @@ export function toConfig(call: Call, names: ToolNames): { config: GenerateConten
       : { maxOutputTokens: Math.min(call.request.maxOutputTokens, call.model.maxOutputTokens) }),
   };
   return { config, instructions };
+}
+
+/** What Gemini has no field for. */
+function warnOfLosses({ request, warn }: Call): void {
+  const { metadata = {}, endUser, promptCacheKey, tools } = request;
+  // Anthropic's metadata holds the user's id and nothing else.
+  const isLabelled = Object.keys(metadata).some((key) => key !== "user_id");
+  if (isLabelled) warn("metadata: not carried to Gemini");
+  if (endUser !== undefined) warn("user: not carried to Gemini");
+  if (promptCacheKey !== undefined) warn("prompt_cache_key: not carried to Gemini, which caches by itself");
+  for (const tool of tools) {
+    if (tool.type === "function" && tool.strict === true)
+      warn(`tools "${tool.name}": this model does not enforce strict arguments`);
+  }
 }
 
 /** The vendor's limit. */
