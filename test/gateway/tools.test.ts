@@ -191,3 +191,18 @@ describe("a tool loop that changes its vendor half-way", () => {
     expect(answer.choices[0]?.message.content).toContain("sunny");
   });
 });
+
+it("a choice among tools of OpenAI's own kinds is left to OpenAI (4)", async () => {
+  const custom = { type: "custom" as const, custom: { name: "run_sql" } };
+  const allowed = { mode: "auto" as const, tools: [custom] };
+  await client.chat.completions.create({
+    model: "openai/gpt-6-luna",
+    messages: [{ role: "user", content: "Hello" }],
+    tools: [custom, weather],
+    tool_choice: { type: "allowed_tools", allowed_tools: allowed },
+  });
+  expect(gateway.asked().at(-1)?.body).toMatchObject({
+    tools: [custom, weather],
+    tool_choice: { type: "allowed_tools", allowed_tools: allowed },
+  });
+});

@@ -177,10 +177,9 @@ function parseToolChoice(value: JsonValue | undefined): ToolChoice | undefined {
       const mode = optionalChoice(allowed["mode"], "tool_choice.allowed_tools.mode", ["auto", "required"]) ?? "auto";
       const names = readArray(allowed["tools"], "tool_choice.allowed_tools.tools").map((entry, index) => {
         const path = `tool_choice.allowed_tools.tools[${index}]`;
-        return readString(
-          readObject(readObject(entry, path)["function"], `${path}.function`)["name"],
-          `${path}.function.name`,
-        );
+        const tool = readObject(entry, path);
+        const kind = tool["type"] === "custom" ? "custom" : "function";
+        return readString(readObject(tool[kind], `${path}.${kind}`)["name"], `${path}.${kind}.name`);
       });
       return { type: "allowed", mode, names };
     }
