@@ -1,4 +1,5 @@
 import { MemoryStoreError } from "../memory/memory-store-error.ts";
+import type { MemoryStoreFailure } from "../memory/memory-store-error.ts";
 import { GatewayError } from "../router/errors.ts";
 
 /** Whatever was thrown, as one of ours. What we did not expect becomes `internal`, with its message kept from the client. */
@@ -14,13 +15,19 @@ export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof URIError) {
     return new GatewayError("invalid_request", "The path holds broken percent-encoding.", { param: "path" });
   }
-  if (thrown instanceof MemoryStoreError && thrown.code === "busy") {
-    return new GatewayError("overloaded", "The memory store is busy. Try again.", { cause: thrown });
-  }
+  const storeFailure = thrown instanceof MemoryStoreError ? storeFailures[thrown.code] : undefined;
+  if (storeFailure !== undefined) return new GatewayError("overloaded", storeFailure, { cause: thrown });
   return new GatewayError("internal", "Something went wrong inside the gateway. The trace id finds it in the log.", {
     cause: thrown,
   });
 }
+
+/** What may pass, in words that show a client no path of ours. What is left out is a mistake in the gateway or its set-up. */
+const storeFailures: Partial<Record<MemoryStoreFailure, string>> = {
+  busy: "The memory store is busy. Try again.",
+  disk_full: "The memory store's disk is full. What was kept is safe; nothing new can be kept until there is room.",
+  unavailable: "The memory store cannot be reached. Try again.",
+};
 
 /** What Express's body parser throws: `type` says which rule was broken. */
 type BodyError = Error & { readonly type: string; readonly status: number; readonly limit?: number };
