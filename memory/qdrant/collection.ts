@@ -72,7 +72,7 @@ export async function openCollection(connection: Connection, options: Collection
 }
 
 /** Names of two embedders never meet: what is left out of the readable part is in the hash. */
-export function toVectorName(embedderId: string, dimensions: number): string {
+function toVectorName(embedderId: string, dimensions: number): string {
   const slug = embedderId
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/gu, "-")

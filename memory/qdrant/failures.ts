@@ -60,7 +60,7 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** What the server said, `{"status": {"error": "…"}}`; of a proxy in front there may be nothing of the kind. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   if (!(error instanceof Error) || !("data" in error)) return "";
   const { data } = error;
   if (typeof data !== "object" || data === null || !("status" in data)) return "";

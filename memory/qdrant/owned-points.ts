@@ -117,17 +117,15 @@ export class OwnedPoints {
     await this.#collection.ask((client, name) => client.setPayload(name, args));
   }
 
-  /** Replaces what the text index holds of a memory. False when the memory is gone. */
-  async setSparse(memory: Memory, sparse: SparseVector): Promise<boolean> {
+  /** Replaces what the text index holds of a memory, if the memory is still there. */
+  async setSparse(memory: Memory, sparse: SparseVector): Promise<void> {
     const points = [{ id: this.#pointId(memory.id), vector: { [SPARSE]: sparse } }];
     try {
       await this.#collection.ask((client, name) => client.updateVectors(name, { wait: true, points }));
     } catch (error) {
-      const cause = error instanceof MemoryStoreError ? error.cause : error;
-      if (statusOf(cause) === 404 && (await this.byIds([memory.id])).length === 0) return false;
-      throw error;
+      const isGone = error instanceof MemoryStoreError && statusOf(error.cause) === 404;
+      if (!isGone || (await this.byIds([memory.id])).length > 0) throw error;
     }
-    return true;
   }
 
   async delete(filter: PointFilter): Promise<void> {

@@ -8,7 +8,7 @@ import type { SparseVector } from "./sparse.ts";
 
 /**
  * What a point holds: the whole record as JSON text in `body` (Qdrant's own JSON takes no lone surrogates), and beside
- * it, indexed, what filters and sorts. `owner-points.ts` adds whose it is.
+ * it, indexed, what filters and sorts. `owned-points.ts` adds whose it is.
  */
 export type Payload = {
   readonly id: string;
