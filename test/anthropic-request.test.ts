@@ -849,6 +849,14 @@ describe("an Anthropic body for a model that its client did not choose", () => {
     expect(pass({ messages: paused }).body["messages"]).toEqual(paused);
   });
 
+  it("says as the user what a model takes from no system message in the middle (20)", () => {
+    const messages = [...question, { role: "system", content: "Be brief" }];
+    const { body, warnings } = pass({ messages });
+    expect(body["messages"]).toEqual([...question, { role: "user", content: "<system>\nBe brief\n</system>" }]);
+    expect(warnings).toEqual(["messages: a system message in the middle is sent as the user's"]);
+    expect(pass({ messages }, { midSystem: true }).body["messages"]).toEqual(messages);
+  });
+
   it("asks for no more than the model writes, and is otherwise left alone (29)", () => {
     const { body, warnings } = pass({ max_tokens: 900_000, stop_sequences: ["x"], unheard_of: { a: 1 } });
     expect(body).toEqual({

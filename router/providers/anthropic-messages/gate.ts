@@ -21,6 +21,7 @@ export function gateMessagesBody(body: JsonObject, call: Call, names: ToolNames)
   gateSampling(gated, call);
   gateToolChoice(gated, call, names);
   gatePrefill(gated, call);
+  gateMidSystem(gated, call);
   return gated;
 }
 
@@ -99,6 +100,24 @@ function gatePrefill(body: Body, { model, warn }: Call): void {
   if (last["role"] !== "assistant" || holdsServerTool(last["content"])) return;
   warn("prefill: this model cannot continue an answer");
   body["messages"] = [...messages, { role: "user", content: continuation }];
+}
+
+/** As a translation would send it: hoisting it would change what it means. */
+function gateMidSystem(body: Body, { model, warn }: Call): void {
+  const { messages } = body;
+  if (model.capabilities.midSystem || !Array.isArray(messages)) return;
+  const isSystem = (message: JsonValue): boolean => isJsonObject(message) && message["role"] === "system";
+  if (!messages.some(isSystem)) return;
+  warn("messages: a system message in the middle is sent as the user's");
+  body["messages"] = messages.map((message: JsonValue) =>
+    isJsonObject(message) && isSystem(message) ? { role: "user", content: tagged(message["content"]) } : message,
+  );
+}
+
+function tagged(content: JsonValue | undefined): JsonValue {
+  if (typeof content === "string") return `<system>\n${content}\n</system>`;
+  if (!Array.isArray(content)) return content ?? [];
+  return [{ type: "text", text: "<system>" }, ...content, { type: "text", text: "</system>" }];
 }
 
 function holdsServerTool(content: JsonValue | undefined): boolean {
