@@ -55,6 +55,12 @@ export function userOf(caller: Caller, headers: IncomingHttpHeaders, request?: C
   return named === undefined ? undefined : checkName(named, "x-throughline-user");
 }
 
+/** The agent that asks: it reads its own memories beside the user's. */
+export function agentOf(headers: IncomingHttpHeaders): string | undefined {
+  const agent = headerText(headers, "x-throughline-agent");
+  return agent === undefined ? undefined : checkName(agent, "x-throughline-agent");
+}
+
 /** A single header's text; empty counts as absent. */
 export function headerText(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];

@@ -13,7 +13,7 @@ import { readObject } from "../dialects/read.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { toGatewayError } from "../failure.ts";
 import { callerOf, type GatewayRequest, type GatewayResponse } from "../handler.ts";
-import { type Caller, headerText, userOf } from "../identity.ts";
+import { agentOf, type Caller, headerText, userOf } from "../identity.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Trace, Traces } from "../traces.ts";
@@ -59,6 +59,7 @@ type Life = {
   readonly at: Date;
   caller: Caller;
   user?: string;
+  agent?: string;
   session?: string;
   request?: ChatRequest;
   plan?: Plan;
@@ -121,6 +122,8 @@ async function serve(
   life.request = sent;
   const user = userOf(life.caller, http.headers, sent);
   if (user !== undefined) life.user = user;
+  const agent = agentOf(http.headers);
+  if (agent !== undefined) life.agent = agent;
   const opened = await open?.(sent, { tenant: life.caller.tenant, user, trace: life.trace });
   const parsed = opened?.request ?? sent;
   life.request = parsed;
@@ -260,7 +263,8 @@ async function recall(
   signal: AbortSignal,
 ): Promise<Prepared> {
   if (life.user === undefined || !mode.read || parts.memory === undefined) return memoryOff;
-  const scope = { tenant: life.caller.tenant, user: life.user };
+  const { user, agent } = life;
+  const scope = { tenant: life.caller.tenant, user, ...(agent === undefined ? {} : { agent }) };
   return parts.memory.prepare({ scope, session, turns, read: mode.read, trace: life.trace }, signal);
 }
 

@@ -4,7 +4,7 @@ import { GatewayError } from "../../router/errors.ts";
 import type { JsonObject, JsonValue } from "../../router/json.ts";
 import { invalid, optionalString } from "../dialects/read.ts";
 import { callerOf, type GatewayRequest, type GatewayResponse } from "../handler.ts";
-import { checkName, headerText, userOf } from "../identity.ts";
+import { agentOf, checkName, userOf } from "../identity.ts";
 
 /** Whose memories: the key's user, else the header's, else `user` in the query or the body. */
 export function ownerOf(request: GatewayRequest, response: GatewayResponse, body?: JsonObject): Owner {
@@ -26,10 +26,7 @@ export function ownerOf(request: GatewayRequest, response: GatewayResponse, body
 
 /** The owner, and the agent that asks: `x-throughline-agent`, else `agent` in the query or the body. */
 export function scopeOf(request: GatewayRequest, response: GatewayResponse, body?: JsonObject): Scope {
-  const agent =
-    headerText(request.headers, "x-throughline-agent") ??
-    textOf(request.query["agent"]) ??
-    optionalString(body?.["agent"], "agent");
+  const agent = agentOf(request.headers) ?? textOf(request.query["agent"]) ?? optionalString(body?.["agent"], "agent");
   const owner = ownerOf(request, response, body);
   return agent === undefined || agent === "" ? owner : { ...owner, agent: checkName(agent, "agent") };
 }

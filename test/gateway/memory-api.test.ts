@@ -197,6 +197,13 @@ describe("listing", () => {
   });
 });
 
+const ask = async (agent: string) => {
+  const client = gateway.openai({ "x-throughline-user": user, "x-throughline-agent": agent });
+  const messages = [{ role: "user", content: `When are figs deployed, ${agent}?` }] as const;
+  await client.chat.completions.create({ model: "openai/gpt-6-luna", messages: [...messages] });
+  return JSON.stringify(gateway.asked().at(-1)?.body);
+};
+
 describe("an agent's memories", () => {
   it("are seen by that agent, beside the user's own, and by no other", async () => {
     await add("I like figs.");
@@ -210,6 +217,8 @@ describe("an agent's memories", () => {
     expect(await list("")).toEqual(["I like figs."]);
     expect(await found("figs", { agent: "ops" })).toHaveLength(2);
     expect(await found("figs")).toEqual(["I like figs."]);
+    expect(await ask("ops")).toContain("Deploy figs on Fridays.");
+    expect(await ask("cook")).not.toContain("Deploy figs on Fridays.");
   });
 });
 
