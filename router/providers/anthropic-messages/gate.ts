@@ -106,12 +106,15 @@ function gatePrefill(body: Body, { model, warn }: Call): void {
 function gateMidSystem(body: Body, { model, warn }: Call): void {
   const { messages } = body;
   if (model.capabilities.midSystem || !Array.isArray(messages)) return;
-  const isSystem = (message: JsonValue): boolean => isJsonObject(message) && message["role"] === "system";
   if (!messages.some(isSystem)) return;
   warn("messages: a system message in the middle is sent as the user's");
   body["messages"] = messages.map((message: JsonValue) =>
     isJsonObject(message) && isSystem(message) ? { role: "user", content: tagged(message["content"]) } : message,
   );
+}
+
+function isSystem(message: JsonValue): boolean {
+  return isJsonObject(message) && message["role"] === "system";
 }
 
 function tagged(content: JsonValue | undefined): JsonValue {
