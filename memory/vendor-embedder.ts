@@ -24,7 +24,7 @@ export type VendorEmbedderOptions = {
 };
 
 /** The vendor did not answer, or with something that is no vector of this model. Memory then goes by words. */
-export class EmbedderError extends Error {
+class EmbedderError extends Error {
   override readonly name = "EmbedderError";
 }
 

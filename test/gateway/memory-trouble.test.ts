@@ -13,9 +13,12 @@ const chat = (origin: string, content: string, more: object = {}) =>
     body: { model: "openai/gpt-6-luna", messages: [{ role: "user", content }], ...more },
   });
 
+/** Of util-linux; sets a limit of another process. */
+const limiter = "prlimit";
+
 function hasPrlimit(): boolean {
   try {
-    execFileSync("prlimit", ["--version"], { stdio: "ignore" });
+    execFileSync(limiter, ["--version"], { stdio: "ignore" });
     return true;
   } catch {
     return false;
@@ -59,7 +62,7 @@ describe("a chat request is answered", () => {
       await chat(gateway.origin, "My locker number is 88.");
       const file = join(data, "throughline.sqlite-wal");
       // No file of this process may grow any more: to SQLite that is a disk without room.
-      execFileSync("prlimit", ["--pid", String(gateway.pid), `--fsize=${statSync(file).size}:unlimited`]);
+      execFileSync(limiter, ["--pid", String(gateway.pid), `--fsize=${statSync(file).size}:unlimited`]);
       const statuses: number[] = [];
       for (let round = 0; round < 50 && !statuses.includes(503); round += 1) {
         const response = await send(`${gateway.origin}/v1/memories`, {
@@ -74,7 +77,7 @@ describe("a chat request is answered", () => {
       expect(((await full.json()) as Answer).choices).toHaveLength(1);
       const streamed = await chat(gateway.origin, "And eight times eight?", { stream: true });
       expect(await streamed.text()).toContain("[DONE]");
-      execFileSync("prlimit", ["--pid", String(gateway.pid), "--fsize=unlimited:unlimited"]);
+      execFileSync(limiter, ["--pid", String(gateway.pid), "--fsize=unlimited:unlimited"]);
       await expect
         .poll(async () => (await send(`${gateway.origin}/v1/memories`, { body: { text: "There is room." } })).status, {
           timeout: 30_000,
