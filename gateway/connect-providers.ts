@@ -1,6 +1,7 @@
 import type { Config, VendorId } from "../config/config.ts";
 import type { PooledFetch } from "../router/pooled-fetch.ts";
 import type { Provider } from "../router/provider.ts";
+import { hideKey } from "../router/vendor-errors.ts";
 import { providers as registry } from "../router/providers.ts";
 import { type Sandbox, startSandbox } from "./sandbox/start-sandbox.ts";
 
@@ -34,6 +35,7 @@ export async function connectProviders(config: Config, fetch: PooledFetch): Prom
 function create(name: string, options: Parameters<(typeof registry)[string]>[0]): Provider {
   const createProvider = registry[name];
   if (createProvider === undefined) throw new Error(`No adapter is registered as '${name}'.`);
+  hideKey(options.apiKey);
   return createProvider(options);
 }
 

@@ -16,7 +16,18 @@ export function createLogger(level: string): { readonly log: Logger; readonly fl
     },
     destination,
   );
-  return { log, flush: () => destination.flushSync() };
+  let open = true;
+  // Whoever read our output has gone (`npm start | head`): requests go on, without a log.
+  destination.on("error", () => {
+    open = false;
+    log.level = "silent";
+  });
+  return {
+    log,
+    flush: () => {
+      if (open) destination.flushSync();
+    },
+  };
 }
 
 /**

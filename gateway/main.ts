@@ -5,6 +5,8 @@ import { createGateway, type Gateway } from "./create-gateway.ts";
 
 /** `npm start`: reads the configuration, starts the gateway, and ends it in order on SIGINT or SIGTERM. */
 async function main(): Promise<void> {
+  // A closed pipe behind our output must not end the gateway.
+  process.stdout.on("error", () => undefined);
   const config = loadConfig({ argv: process.argv.slice(2) });
   if (config.keys.length === 0 && !isLoopback(config.host)) {
     throw new Error(

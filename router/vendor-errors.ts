@@ -203,8 +203,20 @@ function messageOf(provider: string, code: FailureCode, status: number | undefin
   return `${provider} failed${said}: ${redactKeys(words.message).slice(0, maxMessageLength).toWellFormed()}`;
 }
 
+/** The keys in use, for {@link redactKeys}: some vendors and many proxies quote the key they refuse. */
+const keysInUse = new Set<string>();
+/** A shorter one would blot out ordinary words; nobody issues such keys. */
+const shortestKey = 8;
+
+/** From now on no vendor error shows this key, whatever its form. Call it for every key handed to a provider. */
+export function hideKey(key: string): void {
+  if (key.length >= shortestKey) keysInUse.add(key);
+}
+
 function redactKeys(text: string): string {
-  return text.replaceAll(/\b(?:sk|pk|gsk|xai|key|rk|Bearer)[-_ ][\w*.-]{6,}|\bAIza[\w*-]{10,}/g, "[key]");
+  let hidden = text;
+  for (const key of keysInUse) hidden = hidden.replaceAll(key, "[key]");
+  return hidden.replaceAll(/\b(?:sk|pk|gsk|xai|key|rk|Bearer)[-_ ][\w*.-]{6,}|\bAIza[\w*-]{10,}/g, "[key]");
 }
 
 function parseBody(text: string): JsonValue | undefined {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { GatewayError } from "../router/errors.ts";
 import { openAiErrors } from "../router/providers/openai-errors.ts";
-import { maxRetryAfterMs, networkFailure, retryAfterOf, vendorFailure } from "../router/vendor-errors.ts";
+import { hideKey, maxRetryAfterMs, networkFailure, retryAfterOf, vendorFailure } from "../router/vendor-errors.ts";
 
 const now = Date.parse("2026-11-21T00:00:00Z");
 
@@ -25,6 +25,14 @@ describe("how long to wait", () => {
     [{}, undefined],
   ])("reads %j as %s ms", (headers, ms) => {
     expect(retryAfterOf(new Headers(headers as Record<string, string>), now)).toBe(ms);
+  });
+});
+
+describe("a key in use", () => {
+  it("is never shown in a vendor's error, whatever its form", () => {
+    hideKey("supersecretvendorkey123");
+    const { message } = failure(400, '{"error":{"message":"bad key supersecretvendorkey123 for this"}}');
+    expect(message).toContain("bad key [key] for this");
   });
 });
 
