@@ -61,7 +61,7 @@ export type Memory = {
   readonly confirmations: number;
   /** Who spoke, for an episode, and for what was learned from a turn whose speaker the client named. */
   readonly speaker?: string;
-  /** An episode's place in its session, counted over remembered turns from 0. */
+  /** An episode's place in its session, counted over remembered turns from 0; a passage's in its document, from 1. */
   readonly position?: number;
   /** The user's own keys, kept as given. */
   readonly metadata?: Readonly<Record<string, unknown>>;

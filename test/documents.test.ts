@@ -30,6 +30,15 @@ describe("a document", () => {
     expect(block).toContain("28 days of holiday a year. (from “Handbook”)");
   });
 
+  it("is given in the order of the document where several of its passages are", async () => {
+    const steps = Array.from({ length: 6 }, (_, index) => `## Step ${index}\n\nBrew the green tea, part ${index}.`);
+    await add(`# Tea\n\n${steps.join("\n\n")}`, { title: "Tea" });
+    const block = await kit.block("s1", "How do I brew the green tea?");
+    const parts = [...block.matchAll(/part (\d)/gu)].map(([, part]) => Number(part));
+    expect(parts.length).toBeGreaterThan(1);
+    expect(parts).toEqual(parts.toSorted((one, other) => one - other));
+  });
+
   it("cites the page where a passage has one", async () => {
     const page = { origin: "document", source: "Lease", document: { id: "d", passage: 1, page: 7 } } as const;
     const { renderLine } = await import("../memory/render.ts");

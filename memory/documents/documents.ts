@@ -219,6 +219,7 @@ async function addPassages(
       status: "active",
       confidence: 1,
       provenance: { origin: "document", source: record.source ?? record.title, document: place },
+      position: index + 1,
       recordedAt: record.updatedAt,
       confirmations: 0,
       version: 1,
