@@ -46,6 +46,7 @@ describe("prompts of our own, none of them trained on", () => {
       "english-chat",
       "english-coding",
       "english-creative",
+      "english-last",
       "english-more",
       "english-rare",
       "english-reasoning-math",

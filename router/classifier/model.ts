@@ -16,7 +16,7 @@ export const wordClasses = [
   "creative",
   "classification",
 ] as const;
-export type WordClass = (typeof wordClasses)[number];
+type WordClass = (typeof wordClasses)[number];
 
 export const difficulties = ["easy", "medium", "hard"] as const;
 
@@ -63,7 +63,7 @@ export function encodeModel(model: LinearModel): Buffer {
 }
 
 /** Throws when the file does not belong to this version of the code: wrong weights would answer, only wrongly. */
-export function decodeModel(file: Buffer): LinearModel {
+function decodeModel(file: Buffer): LinearModel {
   const headerEnd = lengthBytes + file.readUInt32LE(0);
   const header = headerSchema.parse(JSON.parse(file.toString("utf8", lengthBytes, headerEnd)));
   const rowsEnd = headerEnd + slotCount * rowBytes;
