@@ -16,7 +16,6 @@ export const wordClasses = [
   "creative",
   "classification",
 ] as const;
-type WordClass = (typeof wordClasses)[number];
 
 export const difficulties = ["easy", "medium", "hard"] as const;
 
