@@ -5,7 +5,7 @@ import type { Memory, Scope, Turn } from "./memory.ts";
 import type { MemoryFilter, MemoryStore, SearchArms } from "./memory-store.ts";
 import { lineTokens } from "./render.ts";
 import { stripHarness } from "./sanitize.ts";
-import { canonicalForm, contentWords, estimateTokens } from "./words.ts";
+import { canonicalForm, contentWords } from "./words.ts";
 
 export type RecallParts = {
   readonly store: MemoryStore;
@@ -96,7 +96,7 @@ export function asksAboutThePast(question: string): boolean {
   return pastTense.test(question);
 }
 
-export function asksAboutAnswers(question: string): boolean {
+function asksAboutAnswers(question: string): boolean {
   return toldBefore.test(question);
 }
 

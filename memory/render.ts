@@ -42,11 +42,8 @@ export function renderLine(memory: Memory, now: Date): string {
   return `- ${text} (${sourceOf(memory)} on ${day}${validityOf(memory, now)})`;
 }
 
-/** What a line costs beyond the memory's own text, for budgeting before anything is rendered. */
-export const lineOverheadTokens = 12;
-export const blockOverheadTokens = 70;
 /** A longer episode is cut: one pasted page must not eat the whole budget. */
-export const maxLineChars = 1_000;
+const maxLineChars = 1_000;
 const maxSourceChars = 200;
 
 const preamble =

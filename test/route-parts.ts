@@ -6,7 +6,7 @@ import type { RouteContext } from "../router/router.ts";
 
 /** Small parts that routing tests are put together from: everything a test does not speak of has one plain value. */
 
-export const plainCapabilities: Capabilities = {
+const plainCapabilities: Capabilities = {
   input: ["text"],
   tools: true,
   forcedToolChoice: true,
@@ -55,7 +55,7 @@ export function aPolicy(name: string, change: Partial<Omit<Policy, "name">> = {}
 }
 
 /** A host that nobody asks: for tests that only plan. */
-export function aProvider(id: string): Provider {
+function aProvider(id: string): Provider {
   return { id, chat: () => Promise.reject(new Error(`${id} was asked`)) };
 }
 

@@ -154,7 +154,7 @@ describe("documents that are there", () => {
     const rest = await call("GET", `/v1/documents?limit=2&after=${encodeURIComponent(first.body.next ?? "")}`);
     expect([...first.body.data, ...rest.body.data].map(({ title }) => title).toSorted()).toEqual(["a", "b", "c"]);
     expect([first.body.has_more, rest.body.has_more]).toEqual([true, false]);
-    const [{ id = "" } = {}] = first.body.data;
+    const id = first.body.data[0]?.id ?? "";
     user = `${user}-stranger`;
     expect((await call("GET", "/v1/documents")).body.data).toEqual([]);
     expect((await call("GET", `/v1/documents/${id}`)).status).toBe(404);

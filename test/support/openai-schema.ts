@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Ajv, type ValidateFunction } from "ajv";
 
 const file = join(import.meta.dirname, "../../../shared/spec/openai.subset.json");
-export const noSchema = existsSync(file) ? false : "skipped: no ../shared/spec/openai.subset.json";
+const noSchema = existsSync(file) ? false : "skipped: no ../shared/spec/openai.subset.json";
 
 export type SchemaName =
   | "CreateChatCompletionResponse"

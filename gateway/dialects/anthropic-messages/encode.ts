@@ -117,7 +117,7 @@ function messageHead(info: AnswerInfo, blocks: BlockWriter): JsonObject {
 }
 
 /** Anthropic counts input that no cache touched apart from the rest, as we do. */
-export function toAnthropicUsage(usage: Usage): JsonObject {
+function toAnthropicUsage(usage: Usage): JsonObject {
   return {
     input_tokens: usage.inputTokens,
     cache_creation_input_tokens: usage.cacheWrite5mTokens + usage.cacheWrite1hTokens,
