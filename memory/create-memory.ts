@@ -211,7 +211,7 @@ const defaults = {
   ledgerDeadlineMs: 250,
   recallTokens: 1_500,
   coreTokens: 400,
-  floors: { episode: 0.1, fact: 0.06, dense: 0.45 },
+  floors: { episode: 0.13, fact: 0.06, dense: 0.45 },
   concurrency: 4,
   leaseMs: 120_000,
   pollMs: 500,

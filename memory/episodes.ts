@@ -81,8 +81,12 @@ const boilerplateChars = 240;
 const neighbourChars = 400;
 
 function spokenDate(iso: string): string {
-  return new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  const date = new Date(iso);
+  return `${date.getUTCDate()} ${months[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 }
+
+/** A formatter of the platform takes longer than all the rest of an episode. */
+const months = "January February March April May June July August September October November December".split(" ");
 
 /** Cut at the ends of paragraphs or sentences where there are any. */
 function piecesOf(text: string): readonly string[] {

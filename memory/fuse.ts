@@ -9,8 +9,8 @@ export type Recalled = {
   readonly score: number;
   readonly via: "search" | "core" | "neighbour" | "profile" | "successor";
   /**
-   * What each arm said: cosine similarity and BM25, absent where that arm did not find it, and the place it gave, from 1;
-   * and the share of the question's words, 0 to 1, that the memory itself says.
+   * What each arm said: cosine similarity and BM25, absent where that is not known, and the place it gave, from 1,
+   * absent where it is not among the arm's best; and the share of the question's words, 0 to 1, that the memory itself says.
    */
   readonly arms: {
     readonly dense?: number;
@@ -41,14 +41,15 @@ export type FuseQuery = {
  */
 export function fuse(arms: SearchArms, query: FuseQuery): readonly Recalled[] {
   const found = new Map<string, Found>();
-  for (const [arm, hits] of [
-    ["dense", arms.dense],
-    ["sparse", arms.sparse],
+  for (const [arm, hits, otherArm] of [
+    ["dense", arms.dense, "sparse"],
+    ["sparse", arms.sparse, "dense"],
   ] as const) {
     for (const [rank, hit] of hits.entries()) {
       const entry = found.get(hit.memory.id) ?? { memory: hit.memory };
       entry[arm] = hit.score;
       entry[`${arm}Rank`] = rank + 1;
+      if (hit.other !== undefined) entry[otherArm] ??= hit.other;
       found.set(hit.memory.id, entry);
     }
   }
@@ -56,23 +57,28 @@ export function fuse(arms: SearchArms, query: FuseQuery): readonly Recalled[] {
   const overlap = overlapOf(pool, query.words);
   const bestSparse = Math.max(Number.MIN_VALUE, arms.sparse[0]?.score ?? 0);
   const leastDense = arms.dense.at(-1)?.score ?? 0;
+  const relevance = pool.map(
+    ({ memory, dense, sparse }, index) =>
+      weights.sparse * ((sparse ?? 0) / bestSparse) +
+      weights.dense * Math.max(0, dense ?? leastDense) +
+      weights.words * (overlap[index] ?? 0) +
+      weights.speaker * Number(isBySpeaker(memory, query.words)),
+  );
+  const context = contextOf(pool, relevance);
   return pool
     .map(({ memory, dense, denseRank, sparse, sparseRank }, index): Recalled => {
       const words = overlap[index] ?? 0;
-      const relevance =
-        weights.sparse * ((sparse ?? 0) / bestSparse) +
-        weights.dense * Math.max(0, dense ?? leastDense) +
-        weights.words * words +
-        weights.speaker * Number(isBySpeaker(memory, query.words));
       const boosted = voice(memory, query) * boost(memory, query);
       return {
         memory,
-        score: (relevance / allWeights) * boosted,
+        score: (((relevance[index] ?? 0) + weights.session * (context[index] ?? 0)) / allWeights) * boosted,
         via: "search",
         arms: {
           words,
-          ...(dense === undefined || denseRank === undefined ? {} : { dense, denseRank }),
-          ...(sparse === undefined || sparseRank === undefined ? {} : { sparse, sparseRank }),
+          ...(dense === undefined ? {} : { dense }),
+          ...(denseRank === undefined ? {} : { denseRank }),
+          ...(sparse === undefined ? {} : { sparse }),
+          ...(sparseRank === undefined ? {} : { sparseRank }),
         },
         boost: boosted,
       };
@@ -81,6 +87,23 @@ export function fuse(arms: SearchArms, query: FuseQuery): readonly Recalled[] {
 }
 
 type Found = { readonly memory: Memory; dense?: number; denseRank?: number; sparse?: number; sparseRank?: number };
+
+/** How relevant the conversation is in which each memory was said: the mean of its three best. */
+function contextOf(pool: readonly Found[], relevance: readonly number[]): readonly number[] {
+  const best = new Map<string, [number, number, number]>();
+  for (const [index, { memory }] of pool.entries()) {
+    const { session = "" } = memory.provenance;
+    const [first, second, third] = best.get(session) ?? [0, 0, 0];
+    const value = relevance[index] ?? 0;
+    if (value > first) best.set(session, [value, first, second]);
+    else if (value > second) best.set(session, [first, value, second]);
+    else if (value > third) best.set(session, [first, second, value]);
+  }
+  return pool.map(({ memory: { provenance } }) => {
+    const [first, second, third] = best.get(provenance.session ?? "") ?? [0, 0, 0];
+    return (first + second + third) / 3;
+  });
+}
 
 /** The share of the question's words that each memory says itself, rare words counting more than common ones. */
 function overlapOf(pool: readonly Found[], words: readonly string[]): readonly number[] {
@@ -118,10 +141,8 @@ export function gate(
   words: readonly string[],
   floors: GateFloors,
 ): readonly Recalled[] {
-  const convincing = candidates.filter((candidate) => convinces(candidate, words, floors));
-  if (convincing.length === 0) return [];
-  const kept = new Set(convincing);
-  return candidates.filter((candidate) => kept.has(candidate) || isRelated(candidate, floors));
+  if (!candidates.some((candidate) => convinces(candidate, words, floors))) return [];
+  return candidates.filter((candidate) => isRelated(candidate, floors));
 }
 
 /**
@@ -131,7 +152,7 @@ export function gate(
 export function withoutRepeats(candidates: readonly Recalled[]): readonly Recalled[] {
   const forms = new Map<string, Recalled>();
   for (const candidate of candidates) {
-    const form = formsOf(candidate.memory).canonical;
+    const form = canonicalOf(candidate.memory);
     const kept = forms.get(form);
     if (kept === undefined || (kept.memory.kind === "episode" && candidate.memory.kind !== "episode")) {
       forms.set(form, candidate);
@@ -147,8 +168,8 @@ export function withoutRepeats(candidates: readonly Recalled[]): readonly Recall
 }
 
 /** Tuned on recorded conversations; every one can be a third more or less at a cost of half a point. */
-const weights = { sparse: 1, dense: 0.9, words: 0.5, speaker: 0.4 } as const;
-const allWeights = weights.sparse + weights.dense + weights.words + weights.speaker;
+const weights = { sparse: 1, dense: 1, words: 0.4, speaker: 0.4, session: 0.3 } as const;
+const allWeights = weights.sparse + weights.dense + weights.words + weights.speaker + weights.session;
 
 /** What a model answered is long, general and rarely what is meant; what holds code has many words by chance. */
 const answerWorth = 0.6;
@@ -190,7 +211,9 @@ function boost(memory: Memory, query: FuseQuery): number {
 function convinces({ memory, arms }: Recalled, words: readonly string[], floors: GateFloors): boolean {
   const dense = arms.dense ?? assumedDense;
   const said = arms.words ?? 0;
-  if (dense * said >= (memory.kind === "episode" ? floors.episode : floors.fact)) return true;
+  const floor = memory.kind === "episode" ? floors.episode : floors.fact;
+  // Who names a person of these conversations means them.
+  if (dense * said >= (isBySpeaker(memory, words) ? floor / 2 : floor)) return true;
   if (dense < floors.dense) return false;
   return words.length <= shortQuestion || shareOfMemory(memory, words) >= 0.5;
 }
@@ -200,12 +223,7 @@ function isRelated({ arms }: Recalled, floors: GateFloors): boolean {
   return dense >= floors.dense || ((arms.words ?? 0) > 0 && dense >= floors.dense / 2);
 }
 
-type Forms = {
-  readonly words: string;
-  readonly canonical: string;
-  readonly seenMs: number;
-  readonly holdsCode: boolean;
-};
+type Forms = { readonly words: string; readonly seenMs: number; readonly holdsCode: boolean; canonical?: string };
 
 /** Stores hand out the same objects again and again, and these forms cost more than the rest of a recall. */
 const knownForms = new WeakMap<Memory, Forms>();
@@ -216,9 +234,14 @@ function formsOf(memory: Memory): Forms {
   const words = `${memory.speaker ?? ""} ${wordsText(memory)}`.toLowerCase();
   const seenMs = Date.parse(memory.confirmedAt ?? memory.recordedAt);
   const holdsCode = memory.kind === "episode" && code.test(memory.text);
-  const forms = { words, canonical: canonicalForm(memory.text), seenMs, holdsCode };
+  const forms: Forms = { words, seenMs, holdsCode };
   knownForms.set(memory, forms);
   return forms;
+}
+
+function canonicalOf(memory: Memory): string {
+  const forms = formsOf(memory);
+  return (forms.canonical ??= canonicalForm(memory.text));
 }
 
 const code = /```|[{};]\s*$/mu;
@@ -237,7 +260,8 @@ const shortMemoryChars = 240;
 
 function holdsMostOf(fact: Memory, episode: Memory): boolean {
   if (fact.provenance.session === undefined || fact.provenance.session !== episode.provenance.session) return false;
-  if (fact.provenance.turn === undefined || fact.provenance.turn !== episode.position) return false;
+  if (fact.provenance.turn === undefined || fact.provenance.turn !== episode.provenance.turn) return false;
+  if (fact.provenance.origin !== episode.provenance.origin) return false;
   return (fact.provenance.quote ?? fact.text).length >= 0.6 * episode.text.length;
 }
 

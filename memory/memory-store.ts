@@ -63,7 +63,12 @@ export type StoreQuery = {
 };
 
 /** `score`: cosine similarity for the dense arm, BM25 (higher is better) for the sparse one. */
-export type SearchHit = { readonly memory: Memory; readonly score: number };
+export type SearchHit = {
+  readonly memory: Memory;
+  readonly score: number;
+  /** What the other arm says of it, where the store can tell: an arm lists only its best. */
+  readonly other?: number;
+};
 export type SearchArms = { readonly dense: readonly SearchHit[]; readonly sparse: readonly SearchHit[] };
 
 export type SessionPosition = { readonly session: string; readonly position: number };

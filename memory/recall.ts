@@ -28,12 +28,14 @@ export type RecallRequest = {
 /** How many hits each arm brings. Fusing more changes the first ten rarely and costs linearly. */
 const hitsPerArm = 100;
 /** Episodes whose neighbours are read too: what was asked before, what was answered after. */
-const expandedEpisodes = 3;
+const expandedEpisodes = 2;
 const neighboursBefore = 1;
 const neighboursAfter = 2;
 /** A neighbour is worth half of what led to it. */
 const neighbourWorth = 0.5;
 const maxRecalled = 64;
+/** What is compared with one another: more than ever fits. */
+const maxWeighed = 160;
 
 /**
  * What memory has to say to a question, in the order in which it was said. Empty when nothing is relevant enough.
@@ -55,11 +57,16 @@ export async function recall(
   const aboutAnswers = asksAboutAnswers(request.question);
   const fused = fuse(withinScope(arms, request.scope), { words, now: request.now, past, aboutAnswers });
   const known = new Set(profile.map(({ memory }) => memory.id));
-  const relevant = gate(fused.filter(wasTrue), words, request.floors).filter(({ memory }) => !known.has(memory.id));
-  const current = await withSuccessors(parts.store, request.scope, [...profile, ...relevant]);
+  const wasSo = fused.filter(wasTrue);
+  const relevant = (namesOurTalks.test(request.question) ? wasSo : gate(wasSo, words, request.floors)).filter(
+    ({ memory }) => !known.has(memory.id),
+  );
+  const best = relevant.slice(0, maxWeighed);
+  const current = await withSuccessors(parts.store, request.scope, [...profile, ...best]);
   const asked = canonicalForm(request.question);
   const fresh = withoutRepeats(current).filter(({ memory }) => !request.isShown(memory) && !repeats(memory, asked));
-  const chosen = fillBudget(await withNeighbours(parts.store, request, fresh), request);
+  const worth = asksForOverview(request.question) ? gistsOf(fresh) : await withNeighbours(parts.store, request, fresh);
+  const chosen = fillBudget(worth, request);
   return chosen.toSorted(inOrderOfTime);
 }
 
@@ -153,6 +160,20 @@ const pastTense =
 const toldBefore =
   /\b(?:did|have|had|were|was) you\b|\byou(?:r|'ve)?\b.{0,30}\b(?:recommend|suggest|said|advi[sc]e|explained|told|mentioned|proposed|gave|answer)|\b(?:hast|hattest) du\b|\bdu\b.{0,30}\b(?:empfohlen|vorgeschlagen|gesagt|erklärt|geraten)|\b(?:dijiste|recomendaste|sugeriste|explicaste|(?:as-)?tu (?:as|avais) (?:dit|recommandé|proposé|expliqué)|você (?:disse|recomendou|sugeriu|explicou))\b|你(?:之前|上次)?(?:说|推荐|建议|解释)/iu;
 
+/** How something went, as a whole or step by step; a number or a name is no overview. */
+export function asksForOverview(question: string): boolean {
+  return overview.test(question) && !countOrName.test(question);
+}
+
+const overview =
+  /\b(?:in (?:what |which |the )?(?:right )?order|the order (?:in|of)|(?:brief |full |comprehensive |complete )?summar(?:y|i[sz]e)|overview|recap|timeline|chronolog\w+|over time|walk me through|how .{0,60}\b(?:progressed|developed|evolved|changed over)|zusammenfass\w+|fasse?\b.{0,60}\bzusammen|überblick|reihenfolge|verlauf|resum(?:e|en|ir)|resumo|en qué orden|cronolog\w+|résum\w+|dans quel ordre|chronolog\w+|em que ordem)\b|总结|概括|顺序|时间线|回顾/iu;
+const countOrName =
+  /\bhow (?:many|much|long|often)\b|\bwie (?:viele?|lange|oft)\b|\bcuánt[oa]s?\b|\bcombien\b|多少|几/iu;
+
+/** Then there is no doubt that memory is meant, however little the words of the question say. */
+const namesOurTalks =
+  /\b(?:(?:our|my|previous|past|earlier|all|these) (?:\w+ )?(?:conversations?|chats?|discussions?|sessions)|(?:i|we) (?:\w+ )?(?:brought up|talked about|discussed|mentioned|told you)|(?:unsere[nr]?|meine[nr]?) (?:\w+ )?(?:gespräche\w*|unterhaltungen|chats)|nuestras (?:conversaciones|charlas)|nos (?:conversations|discussions)|nossas conversas)\b|我们(?:的|之前的)?(?:对话|聊天|讨论)/iu;
+
 /** A pasted page is not a question: its beginning and end say what is asked. */
 function cut(text: string): string {
   const prose = text.length > maxQuestionChars / 2 ? text.replaceAll(/```[\s\S]*?(?:```|$)/gu, " ") : text;
@@ -163,6 +184,36 @@ function cut(text: string): string {
 /** A superseded fact was true once; an answer that was given again never counted. */
 function wasTrue({ memory }: Recalled): boolean {
   return memory.kind !== "episode" || memory.status !== "superseded" || memory.validTo !== undefined;
+}
+
+/**
+ * One short line per turn: who asks how something went, or in what order, is served better by the beginnings of fifty
+ * turns than by ten turns whole.
+ */
+function gistsOf(found: readonly Recalled[]): readonly Recalled[] {
+  const turns = new Map<string, Recalled>();
+  for (const recalled of found) {
+    const turn = turnOf(recalled.memory) ?? recalled.memory.id;
+    const best = turns.get(turn);
+    const isEarlier = (recalled.memory.position ?? 0) < (best?.memory.position ?? 0);
+    if (best === undefined) turns.set(turn, recalled);
+    else if (isEarlier) turns.set(turn, { ...best, memory: recalled.memory });
+  }
+  return Array.from(turns.values(), (recalled) => {
+    const { memory } = recalled;
+    if (memory.kind !== "episode" || memory.text.length <= gistChars) return recalled;
+    const end = memory.text.lastIndexOf(" ", gistChars);
+    const text = `${memory.text.slice(0, end > gistChars / 2 ? end : gistChars)} …`;
+    return { ...recalled, memory: { ...memory, text } };
+  });
+}
+
+const gistChars = 140;
+
+/** What tells the turn of an episode from others; long ones are kept in pieces. */
+function turnOf({ kind, provenance }: Memory): string | undefined {
+  if (kind !== "episode" || provenance.turn === undefined) return undefined;
+  return `${provenance.session} ${provenance.turn} ${provenance.origin}`;
 }
 
 async function listKnown(store: MemoryStore, request: RecallRequest): Promise<readonly Recalled[]> {
@@ -252,9 +303,8 @@ function spreadOverTurns(candidates: readonly Recalled[]): readonly Recalled[] {
   const seen = new Map<string, number>();
   return candidates
     .map((candidate) => {
-      const { kind, provenance } = candidate.memory;
-      if (kind !== "episode") return { candidate, worth: candidate.score };
-      const turn = `${provenance.session} ${provenance.turn} ${provenance.origin}`;
+      const turn = turnOf(candidate.memory);
+      if (turn === undefined) return { candidate, worth: candidate.score };
       const before = seen.get(turn) ?? 0;
       seen.set(turn, before + 1);
       return { candidate, worth: candidate.score * pieceDecay ** before };

@@ -110,10 +110,15 @@ function createReads({ dimensions, embedder, cache, rows, find }: Parts) {
       const index = cache.load(target, embedder.find());
       const passes = index.passing(filter);
       const limit = clamp(query.limit);
-      const hits = (scored: readonly Scored[]) => toHits(owner, target, index, scored, rows);
+      const hits = (scored: readonly Scored[], other?: (slot: number) => number | undefined) =>
+        toHits(owner, target, index, scored, rows, other);
+      const near = vector === undefined ? [] : index.nearest(vector, passes, limit);
+      if (query.text === undefined) return { dense: hits(near), sparse: [] };
+      const matching = index.matching(queryTerms(query.text), passes, limit);
+      if (vector === undefined) return { dense: [], sparse: hits(matching) };
       return {
-        dense: vector === undefined ? [] : hits(index.nearest(vector, passes, limit)),
-        sparse: query.text === undefined ? [] : hits(index.matching(queryTerms(query.text), passes, limit)),
+        dense: hits(near, (slot) => index.matchAt(slot)),
+        sparse: hits(matching, (slot) => index.similarityAt(slot, vector)),
       };
     },
 
@@ -198,15 +203,15 @@ function toHits(
   index: OwnerIndex,
   scored: readonly Scored[],
   rows: RowStatements,
+  other: ((slot: number) => number | undefined) | undefined,
 ): readonly SearchHit[] {
   return scored.flatMap(({ slot, score }) => {
     const row = index.rowAt(slot);
-    const kept = index.memories.get(row);
-    if (kept !== undefined) return { memory: kept, score };
-    const memory = rows.byRow(owner, target, row);
+    const memory = index.memories.get(row) ?? rows.byRow(owner, target, row);
     if (memory === undefined) return []; // forgotten by another process a moment ago
     index.keep(row, memory);
-    return { memory, score };
+    const said = other?.(slot);
+    return { memory, score, ...(said === undefined ? {} : { other: said }) };
   });
 }
 

@@ -113,6 +113,7 @@ export class OwnerIndex {
   }
 
   keep(row: number, memory: Memory): void {
+    if (this.memories.has(row)) return;
     if (this.memories.size >= MAX_MEMORIES_KEPT) this.memories.clear();
     this.memories.set(row, memory);
   }
@@ -158,6 +159,17 @@ export class OwnerIndex {
       }
     }
     return bestOf(scores, passes.length, limit, 0);
+  }
+
+  /** What the `nearest` just before gave a slot, listed or not; `undefined` for one without a vector. */
+  similarityAt(slot: number, query: Quantized): number | undefined {
+    const scale = (this.#scales[slot] ?? 0) * query.scale;
+    return scale === 0 ? undefined : (this.#dots[slot] ?? 0) * scale;
+  }
+
+  /** What the `matching` just before gave a slot, listed or not. */
+  matchAt(slot: number): number {
+    return this.#scores[slot] ?? 0;
   }
 
   #place(row: IndexedRow): void {

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import { createStaticEmbedder } from "../../memory/static-embedder.ts";
 import { askAll, askUnrelated } from "./recall/ask.ts";
 import type { Asked } from "./recall/ask.ts";
-import { loadConversations } from "./recall/dataset.ts";
+import { loadConversations, loadPrompts } from "./recall/dataset.ts";
 import type { Conversation, Suite } from "./recall/dataset.ts";
 import { measureLatency } from "./recall/latency.ts";
 import { readRemembered, rememberAll } from "./recall/remember.ts";
@@ -13,9 +13,10 @@ import type { Report } from "./recall/report.ts";
 import { openSubject, storeNames } from "./recall/subject.ts";
 
 /**
- * `npm run bench:recall [-- --locomo DIR --beam DIR --json --store NAME --conversations a,b --limit N --latency]`:
+ * `npm run bench:recall [-- --locomo DIR --beam DIR --json --store NAME --prompts FILE --conversations a,b --limit N --latency]`:
  * every recorded turn is remembered as a chat request remembers it, every question is asked as one, and the turns that
- * hold its answer are looked for in the search results and in the injected block. `--latency` measures time on 10,000
+ * hold its answer are looked for in the search results and in the injected block. `--prompts` are requests that have
+ * nothing to do with anybody (`prompt`, a line each): what is injected into them is noise. `--latency` measures time on 10,000
  * memories of one user in a file of 1,000,000 instead; it takes a few minutes and about 2 GB in the temporary folder.
  */
 const { values } = parseArgs({
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     beam: { type: "string", default: "../shared/beam" },
     json: { type: "boolean", default: false },
     store: { type: "string", default: "sqlite" },
+    prompts: { type: "string", default: "../shared/routing/classes.jsonl" },
     conversations: { type: "string" },
     limit: { type: "string", default: "100000" },
     latency: { type: "boolean", default: false },
@@ -36,7 +38,7 @@ if (!storeNames.some((name) => name === values.store))
   throw new Error(`--store takes ${storeNames.join(" or ")}, not '${values.store}'`);
 
 const budgets = [500, 1_000, 2_000] as const;
-const unrelatedPrompts = 40;
+const unrelatedPrompts = 100;
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -58,9 +60,9 @@ if (!values.latency && suites.every(({ conversations }) => conversations.length 
 const prepareMs: number[] = [];
 const rememberMs: number[] = [];
 const reports = [];
+const prompts = spread(loadPrompts(values.prompts), unrelatedPrompts);
 for (const { suite, conversations } of suites) {
-  const strangers = suites.filter((other) => other.suite !== suite).flatMap((other) => other.conversations);
-  if (conversations.length > 0) reports.push(await measureSuite(suite, conversations, strangers));
+  if (conversations.length > 0) reports.push(await measureSuite(suite, conversations));
 }
 const latency = values.latency
   ? await measureLatency(embedder, memoriesInFile, (line) => process.stderr.write(`${line}\n`))
@@ -78,10 +80,9 @@ const report: Report = {
 };
 console.log(values.json ? JSON.stringify(report) : toTable(report));
 
-async function measureSuite(suite: Suite, conversations: readonly Conversation[], strangers: readonly Conversation[]) {
+async function measureSuite(suite: Suite, conversations: readonly Conversation[]) {
   const asked: Asked[] = [];
   const unrelated: boolean[] = [];
-  const prompts = strangers.flatMap(({ questions }) => questions.map(({ text }) => text));
   for (const conversation of conversations) {
     const subject = openSubject(embedder, budgets);
     try {
@@ -95,7 +96,7 @@ async function measureSuite(suite: Suite, conversations: readonly Conversation[]
       const answers = await askAll(subject, conversation, remembered, limit);
       asked.push(...answers);
       prepareMs.push(...answers.flatMap((answer) => answer.prepareMs));
-      unrelated.push(...(await askUnrelated(subject, remembered, spread(prompts, unrelatedPrompts))));
+      unrelated.push(...(await askUnrelated(subject, remembered, prompts)));
       if (subject.failures.length > 0)
         throw new Error("The memory failed under measurement.", { cause: subject.failures[0] });
       process.stderr.write(

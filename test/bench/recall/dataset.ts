@@ -48,6 +48,17 @@ export function loadConversations(suite: Suite, folder: string): readonly Conver
     });
 }
 
+/** The `prompt` of each line. An absent file gives none. */
+export function loadPrompts(file: string): readonly string[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => promptLine.parse(JSON.parse(line)).prompt);
+}
+
+const promptLine = z.object({ prompt: z.string() });
+
 export function keyOf(text: string): string {
   return createHash("sha256").update(text).digest("base64url").slice(0, 27);
 }

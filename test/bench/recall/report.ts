@@ -20,7 +20,7 @@ export type SuiteReport = {
   readonly groups: readonly Row[];
   /** Of what was tuned on and of what was held out, apart. */
   readonly categories: readonly Row[];
-  /** Per cent of questions about something else that were given memories all the same. */
+  /** Per cent of prompts about something else that were given memories all the same. */
   readonly unrelatedInjected?: number;
   /** One by one, for `--json`. */
   readonly asked: readonly Asked[];
@@ -98,7 +98,7 @@ export function toTable(report: Report): string {
     lines.push("", suite);
     lines.push(...aligned([head, ...[...conversations, ...groups, ...categories].map(toCells)]));
     if (unrelatedInjected !== undefined)
-      lines.push(`questions about something else that were given memories: ${unrelatedInjected.toFixed(1)} %`);
+      lines.push(`prompts about something else that were given memories: ${unrelatedInjected.toFixed(1)} %`);
   }
   if (report.suites.length > 0) {
     lines.push(
