@@ -161,7 +161,7 @@ const toldBefore =
   /\b(?:did|have|had|were|was) you\b|\byou(?:r|'ve)?\b.{0,30}\b(?:recommend|suggest|said|advi[sc]e|explained|told|mentioned|proposed|gave|answer)|\b(?:hast|hattest) du\b|\bdu\b.{0,30}\b(?:empfohlen|vorgeschlagen|gesagt|erklärt|geraten)|\b(?:dijiste|recomendaste|sugeriste|explicaste|(?:as-)?tu (?:as|avais) (?:dit|recommandé|proposé|expliqué)|você (?:disse|recomendou|sugeriu|explicou))\b|你(?:之前|上次)?(?:说|推荐|建议|解释)/iu;
 
 /** How something went, as a whole or step by step; a number or a name is no overview. */
-export function asksForOverview(question: string): boolean {
+function asksForOverview(question: string): boolean {
   return overview.test(question) && !countOrName.test(question);
 }
 
