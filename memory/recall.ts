@@ -26,7 +26,9 @@ export type RecallRequest = {
 };
 
 /** How many hits each arm brings. Fusing more changes the first ten rarely and costs linearly. */
-const hitsPerArm = 100;
+const hitsPerArm = 80;
+/** For a question about the whole of something. */
+const hitsForOverview = 200;
 /** Episodes whose neighbours are read too: what was asked before, what was answered after. */
 const expandedEpisodes = 2;
 const neighboursBefore = 1;
@@ -50,8 +52,10 @@ export async function recall(
   const aboutMe = asksAboutMe.test(request.question);
   if (words.length === 0 && !aboutMe) return [];
   const past = asksAboutThePast(request.question);
+  const whole = asksForOverview(request.question);
+  const hits = whole ? hitsForOverview : hitsPerArm;
   const [arms, profile] = await Promise.all([
-    searchBothArms(parts, request.scope, request.question, currentFilter(request.now, past), hitsPerArm, signal),
+    searchBothArms(parts, request.scope, request.question, currentFilter(request.now, past), hits, signal),
     aboutMe ? listKnown(parts.store, request) : [],
   ]);
   const aboutAnswers = asksAboutAnswers(request.question);
@@ -65,7 +69,7 @@ export async function recall(
   const current = await withSuccessors(parts.store, request.scope, [...profile, ...best]);
   const asked = canonicalForm(request.question);
   const fresh = withoutRepeats(current).filter(({ memory }) => !request.isShown(memory) && !repeats(memory, asked));
-  const worth = asksForOverview(request.question) ? gistsOf(fresh) : await withNeighbours(parts.store, request, fresh);
+  const worth = whole ? gistsOf(fresh) : await withNeighbours(parts.store, request, fresh);
   const chosen = fillBudget(worth, request);
   return chosen.toSorted(inOrderOfTime);
 }

@@ -34,12 +34,24 @@ export function holdsCore(block: string): boolean {
 
 /** One memory as one line: what, who, when, and whether it still holds. */
 export function renderLine(memory: Memory, now: Date): string {
+  if (memory.kind === "episode") return episodeLine(memory);
   const text = shortened(toInertLine(memory.text));
   const day = memory.recordedAt.slice(0, 10);
-  if (memory.kind === "episode") return `- ${day}, ${speakerOf(memory)}: “${text}”${overtakenOf(memory)}`;
   if (memory.kind === "summary") return `- ${text} (summary of ${day})`;
   if (memory.kind === "document") return `- ${text} (${citationOf(memory)})`;
   return `- ${text} (${sourceOf(memory)} on ${day}${validityOf(memory, now)})`;
+}
+
+/** Stores hand out the same objects again and again, and an episode's line depends on nothing else. */
+const episodeLines = new WeakMap<Memory, string>();
+
+function episodeLine(memory: Memory): string {
+  const known = episodeLines.get(memory);
+  if (known !== undefined) return known;
+  const text = shortened(toInertLine(memory.text));
+  const line = `- ${memory.recordedAt.slice(0, 10)}, ${speakerOf(memory)}: “${text}”${overtakenOf(memory)}`;
+  episodeLines.set(memory, line);
+  return line;
 }
 
 /** A longer episode is cut: one pasted page must not eat the whole budget. */

@@ -22,6 +22,12 @@ export function countShared(words: readonly string[], lowerText: string): number
 
 /** Two texts that differ only in case, spacing and punctuation have the same form. */
 export function canonicalForm(text: string): string {
+  // The common case, at a third of the price: what follows would do the same to it.
+  if (ascii.test(text))
+    return text
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/gu, " ")
+      .trim();
   return text
     .normalize("NFKC")
     .toLowerCase()
@@ -46,10 +52,16 @@ export function isNegated(text: string): boolean {
  * about 15 % of the vendors' tokenizers on prose, and free of their tables.
  */
 export function estimateTokens(text: string): number {
+  if (!hasWide.test(text)) return Math.ceil(text.length / 4);
   let wide = 0;
   for (let index = 0; index < text.length; index += 1) if (text.charCodeAt(index) > 0x2e7f) wide += 1;
   return Math.ceil((text.length - wide) / 4 + wide);
 }
+
+// oxlint-disable-next-line no-control-regex -- all of ASCII is meant
+const ascii = /^[\u0000-\u007f]*$/u;
+
+const hasWide = /[\u{2e80}-\u{10ffff}]/u;
 
 const token =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}]+|[\p{L}\p{M}\p{N}]+(?:['’][\p{L}]+)*/gu;

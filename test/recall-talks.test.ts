@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { toTurns } from "../gateway/chat/conversation.ts";
+import type { ChatRequest } from "../router/chat.ts";
 import { anna, createKit, userTurn } from "./support/memory-kit.ts";
 import type { KitOptions, MemoryKit } from "./support/memory-kit.ts";
 
@@ -46,6 +48,20 @@ describe("several people in one conversation", () => {
     await write(kit, "Caroline", "I moved to Rome.", 2);
     const now = await kit.all({ kinds: ["fact"], statuses: ["active"] });
     expect(now.map(({ text }) => text).toSorted()).toEqual(["I live in Lisbon.", "I moved to Rome."]);
+  });
+
+  it("are known by the names that the client gives its user messages", () => {
+    const content = [{ type: "text" as const, text: "Hello." }];
+    const messages = [
+      { role: "user" as const, name: "Caroline", content },
+      { role: "assistant" as const, name: "bot", content },
+      { role: "user" as const, content },
+    ];
+    expect(toTurns({ messages } as unknown as ChatRequest).map(({ speaker }) => speaker)).toEqual([
+      "Caroline",
+      undefined,
+      undefined,
+    ]);
   });
 
   it("are told apart in the prompt, and whoever is named comes first", async () => {

@@ -23,6 +23,7 @@ function toTurn(message: ChatMessage, index: number): Turn {
       return (key ??= turnKey(role, text, attachments(message.content)));
     },
     index,
+    ...(message.role === "user" && message.name !== undefined ? { speaker: message.name } : {}),
   };
 }
 

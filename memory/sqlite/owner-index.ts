@@ -38,7 +38,7 @@ const B = 0.6;
  */
 const MIDDLE_LENGTH = 96;
 
-const MAX_MEMORIES_KEPT = 2_048;
+const MAX_MEMORIES_KEPT = 8_192;
 const BYTES_PER_ENTRY = 160;
 const BYTES_PER_MEMORY = 2_048;
 /** So many memories, and this share of what was loaded, may be added before it is better to load anew. */
