@@ -9,6 +9,9 @@ const thing =
   "car|bike|motorcycle|motorbike|van|boat|house|apartment|flat|garden|laptop|phone|camera|guitar|piano|violin|telescope";
 const jobs =
   "engineer|developer|programmer|teacher|nurse|doctor|physician|surgeon|lawyer|attorney|student|designer|writer|author|manager|accountant|analyst|scientist|researcher|professor|lecturer|architect|chef|cook|baker|barista|pilot|driver|farmer|artist|painter|musician|singer|actor|actress|photographer|journalist|consultant|founder|freelancer|electrician|plumber|carpenter|mechanic|pharmacist|dentist|therapist|psychologist|librarian|translator|editor|officer|soldier|firefighter|paramedic|veterinarian|administrator|director|producer|entrepreneur|technician|biologist|chemist|physicist|economist|mathematician|historian|pensioner|intern|apprentice|recruiter|product owner|sysadmin|postdoc";
+/** What an assistant can be told to do always or never; people say "never give up" and "always puts a smile on my face". */
+const asked =
+  "(?:acknowledge|add|address|answer|apologi[sz]e|ask|assume|attach|avoid|be|begin|break|bring up|capitali[sz]e|check|cite|comment|compare|complete|confirm|consider|convert|correct|describe|discuss|display|document|double-check|emphasi[sz]e|end|explain|express|focus|format|generate|give (?!up\\b|in\\b)|group|highlight|include|indent|indicate|justify|keep|label|limit|list|make (?!me\\b|us\\b|my\\b)|mark|measure|mention|name|note|offer|omit|order|output|phrase|point out|prefer|present|print|prioriti[sz]e|propose|provide|put|quote|recommend|refer|remember|repeat|reply|report|respond|return|round|run|say|show|sign|sort|speak|specify|spell|start|state|stick|structure|suggest|summari[sz]e|talk|tell|test|think|translate|treat|type|use|verify|warn|wrap|write|call me|call my)\\b";
 const adverb =
   "(?:(?:really|absolutely|also|still|just|currently|now|recently|mostly|usually|always|generally|particularly|especially|personally|do) )*";
 const notTalk =
@@ -167,7 +170,11 @@ export const english: readonly Rule[] = [
     "procedure",
     { core: true },
   ),
-  rule(`(?:always|never) (?!mind|been|had|was|is|ending|again\\b|the\\b)\\p{L}+.{2,200}`, "procedure", { core: true }),
+  rule(
+    `(?:always|never) (?:${asked}|.{2,160}\\b(?:when|whenever|if) i(?:'m| am)? (?:ask|talk|speak|write|mention|inquir|request|discuss)).{2,200}`,
+    "procedure",
+    { core: true },
+  ),
   rule(
     `(?:i want you to|i'd like you to|i would like you to|you should|you must|make sure (?:you|to)|be sure to) (?:always|never) .{4,200}`,
     "procedure",

@@ -1,9 +1,15 @@
+import { irregular } from "./irregular.ts";
+
 /**
  * Light English stemming: the first step of Porter's algorithm (plurals, -ed, -ing, -y) and a final silent e.
  * https://tartarus.org/martin/PorterStemmer/def.txt. The later steps are left out: they gain little on short memories and
  * damage words of other languages. Index and query pass through here alike, so a wrong stem costs precision, never a hit.
  */
 export function stem(word: string): string {
+  return regularStem(irregular.get(word) ?? word);
+}
+
+function regularStem(word: string): string {
   if (word.length < 4) return word;
   return dropSilentE(replaceY(dropPastTense(dropPlural(word))));
 }
