@@ -173,13 +173,24 @@ function toCandidate(raw: string, said: Date, { explicit, greeted, corrects }: M
       ...(dated.first === undefined ? {} : validity(dated.first, rule, said)),
       explicit,
       confidence: explicit ? explicitConfidence : ruleConfidence,
-      core: rule.core === true || (rule.kind === "preference" && aboutAnswers.test(plain)),
+      core: rule.core === true || (rule.kind === "preference" && (aboutAnswers.test(plain) || isWeighed(plain, match))),
       ends: ended.test(plain),
       corrects,
     });
   }
   return undefined;
 }
+
+/**
+ * "I prefer automated deployments over manual ones" governs how this user wants to be helped, though no question about
+ * deploying would find it; "I prefer tea" does not.
+ */
+function isWeighed(clause: string, match: RegExpExecArray): boolean {
+  return prefers.test(clause) && contentWords(match[1] ?? "", weighedWords).length >= weighedWords;
+}
+
+const prefers = /\b(?:prefer|bevorzuge|prefiero|prefiro|préfère)\b/iu;
+const weighedWords = 3;
 
 const ended =
   /\b(?:no longer|not .{1,60} any ?more|don't .{1,60} any ?more|stopped|quit|gave up|nicht mehr|ya no|ne .{1,40} plus|n'\p{L}+ plus|não .{1,40} mais|já não)\b|不再|已经不/iu;

@@ -176,7 +176,7 @@ const countOrName =
 
 /** Then there is no doubt that memory is meant, however little the words of the question say. */
 const namesOurTalks =
-  /\b(?:(?:our|my|previous|past|earlier|all|these) (?:\w+ )?(?:conversations?|chats?|discussions?|sessions)|(?:i|we) (?:\w+ )?(?:brought up|talked about|discussed|mentioned|told you)|(?:unsere[nr]?|meine[nr]?) (?:\w+ )?(?:gespräche\w*|unterhaltungen|chats)|nuestras (?:conversaciones|charlas)|nos (?:conversations|discussions)|nossas conversas)\b|我们(?:的|之前的)?(?:对话|聊天|讨论)/iu;
+  /\b(?:did (?:you|i|we) (?:\w+ )?(?:say|mention|tell|recommend|suggest|advi[sc]e|explain|propose|describe|discuss|talk|decide|agree)|(?:our|my|previous|past|earlier|all|these) (?:\w+ )?(?:conversations?|chats?|discussions?|sessions)|(?:i|we) (?:\w+ )?(?:brought up|talked about|discussed|mentioned|told you)|(?:unsere[nr]?|meine[nr]?) (?:\w+ )?(?:gespräche\w*|unterhaltungen|chats)|nuestras (?:conversaciones|charlas)|nos (?:conversations|discussions)|nossas conversas|ha(?:st du|be ich|ben wir) .{0,80}\b(?:gesagt|erwähnt|erzählt|empfohlen|vorgeschlagen|besprochen))\b|我们(?:的|之前的)?(?:对话|聊天|讨论)/iu;
 
 /** A pasted page is not a question: its beginning and end say what is asked. */
 function cut(text: string): string {

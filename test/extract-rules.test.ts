@@ -113,6 +113,8 @@ describe("what is learned is judged", () => {
       "I'm vegan.",
       "I'm allergic to peanuts.",
       "I prefer short answers.",
+      "I prefer automated deployments over manual ones.",
+      "Ich bevorzuge einfache Werkzeuge mit wenigen Abhängigkeiten.",
     ]) {
       expect(extractByRules(text, said).candidates).toMatchObject([{ core: true }]);
     }

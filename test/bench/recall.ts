@@ -11,6 +11,7 @@ import { readRemembered, rememberAll } from "./recall/remember.ts";
 import { quantiles, toSuiteReport, toTable } from "./recall/report.ts";
 import type { Report } from "./recall/report.ts";
 import { openSubject, storeNames } from "./recall/subject.ts";
+import type { StoreName } from "./recall/subject.ts";
 
 /**
  * `npm run bench:recall [-- --locomo DIR --beam DIR --json --store NAME --prompts FILE --conversations a,b --limit N --latency]`:
@@ -34,8 +35,9 @@ const { values } = parseArgs({
 });
 const limit = wholeNumber("limit", values.limit, 1);
 const memoriesInFile = wholeNumber("memories", values.memories, 10_000);
-if (!storeNames.some((name) => name === values.store))
-  throw new Error(`--store takes ${storeNames.join(" or ")}, not '${values.store}'`);
+const store = storeNames.find((name) => name === values.store);
+if (store === undefined) throw new Error(`--store takes ${storeNames.join(" or ")}, not '${values.store}'`);
+if (values.latency && store !== "sqlite") throw new Error("--latency measures the embedded store");
 
 const budgets = [500, 1_000, 2_000] as const;
 const unrelatedPrompts = 100;
@@ -62,14 +64,14 @@ const rememberMs: number[] = [];
 const reports = [];
 const prompts = spread(loadPrompts(values.prompts), unrelatedPrompts);
 for (const { suite, conversations } of suites) {
-  if (conversations.length > 0) reports.push(await measureSuite(suite, conversations));
+  if (conversations.length > 0) reports.push(await measureSuite(suite, conversations, store));
 }
 const latency = values.latency
   ? await measureLatency(embedder, memoriesInFile, (line) => process.stderr.write(`${line}\n`))
   : undefined;
 const report: Report = {
   node: process.version,
-  store: values.store,
+  store,
   embedder: embedder.id,
   budgets,
   suites: reports,
@@ -80,11 +82,11 @@ const report: Report = {
 };
 console.log(values.json ? JSON.stringify(report) : toTable(report));
 
-async function measureSuite(suite: Suite, conversations: readonly Conversation[]) {
+async function measureSuite(suite: Suite, conversations: readonly Conversation[], storeName: StoreName) {
   const asked: Asked[] = [];
   const unrelated: boolean[] = [];
   for (const conversation of conversations) {
-    const subject = openSubject(embedder, budgets);
+    const subject = await openSubject(embedder, budgets, storeName);
     try {
       const startedAt = performance.now();
       const micros = await rememberAll(subject.memory, conversation);

@@ -24,7 +24,7 @@ export async function measureLatency(
   const { bavail, bsize } = statfsSync(tmpdir());
   const needed = inFile * bytesPerMemory * 2;
   if (bavail * bsize < needed) throw new Error(`--latency needs ${Math.ceil(needed / 1e9)} GB free in ${tmpdir()}`);
-  const subject = openSubject(embedder, [2_000]);
+  const subject = await openSubject(embedder, [2_000], "sqlite");
   const scope = { tenant: "bench", user: "reader" };
   try {
     const say = createSpeaker();

@@ -1,9 +1,12 @@
+import { QdrantClient } from "@qdrant/js-client-rest";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMemory } from "../../../memory/create-memory.ts";
 import type { MemoryService } from "../../../memory/create-memory.ts";
 import type { Embedder } from "../../../memory/embedder.ts";
+import { createQdrantStore } from "../../../memory/qdrant-store.ts";
 import { createSqliteLedger } from "../../../memory/sqlite-ledger.ts";
 import { createSqliteQueue } from "../../../memory/sqlite-queue.ts";
 import { createSqliteStore } from "../../../memory/sqlite-store.ts";
@@ -25,16 +28,23 @@ export type Subject = {
 };
 
 /** The stores that can be measured. */
-export const storeNames = ["sqlite"] as const;
+export const storeNames = ["sqlite", "qdrant"] as const;
+export type StoreName = (typeof storeNames)[number];
 
 const maxJobs = 100_000;
 const coreShare = 0.25;
 const maxCoreTokens = 400;
 
-export function openSubject(embedder: Embedder, budgets: readonly number[]): Subject {
+export async function openSubject(
+  embedder: Embedder,
+  budgets: readonly number[],
+  storeName: StoreName,
+): Promise<Subject> {
   const folder = mkdtempSync(join(tmpdir(), "throughline-recall-"));
   const database = openDatabase(join(folder, "throughline.sqlite"));
-  const store = createSqliteStore(database, { dimensions: embedder.dimensions, embedderId: embedder.id });
+  const held = { dimensions: embedder.dimensions, embedderId: embedder.id };
+  const { store, drop } =
+    storeName === "qdrant" ? await openQdrant(held) : { store: createSqliteStore(database, held), drop: undefined };
   const queue = createSqliteQueue(database, { maxJobs, maxAttempts: 1, clock: Date.now });
   let now = new Date();
   let ids = 0;
@@ -69,6 +79,7 @@ export function openSubject(embedder: Embedder, budgets: readonly number[]): Sub
     async close() {
       await memory.drain(AbortSignal.timeout(10_000));
       await store.close();
+      await drop?.();
       await queue.close();
       database.close();
       rmSync(folder, { recursive: true, force: true });
@@ -77,3 +88,24 @@ export function openSubject(embedder: Embedder, budgets: readonly number[]): Sub
 }
 
 const defaultBudget = 2_000;
+
+const requestTimeoutMs = 30_000;
+
+/** A collection of its own on the server at QDRANT_URL, dropped at the end. */
+async function openQdrant(held: { readonly dimensions: number; readonly embedderId: string }) {
+  const { QDRANT_URL: url, QDRANT_API_KEY: apiKey } = process.env;
+  if (url === undefined) throw new Error("--store qdrant needs QDRANT_URL");
+  const collection = `bench_recall_${randomUUID()}`;
+  const access = { url, ...(apiKey === undefined ? {} : { apiKey }) };
+  const store = await createQdrantStore({
+    ...access,
+    ...held,
+    collection,
+    timeoutMs: requestTimeoutMs,
+    clock: Date.now,
+  });
+  const drop = async () => {
+    await new QdrantClient({ ...access, checkCompatibility: false }).deleteCollection(collection);
+  };
+  return { store, drop };
+}
