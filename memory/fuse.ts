@@ -112,7 +112,9 @@ function overlapOf(pool: readonly Found[], words: readonly string[]): readonly n
   let total = 0;
   for (const word of words) {
     const holders: number[] = [];
-    for (const [index, text] of texts.entries()) if (startsWord(word, text)) holders.push(index);
+    for (let index = 0; index < texts.length; index += 1) {
+      if (startsWord(word, texts[index] ?? "")) holders.push(index);
+    }
     const weight = Math.log(1 + (pool.length + 1) / (holders.length + 1));
     total += weight;
     for (const index of holders) sums[index] = (sums[index] ?? 0) + weight;

@@ -37,7 +37,7 @@ const neighboursAfter = 2;
 const neighbourWorth = 0.5;
 const maxRecalled = 64;
 /** What is compared with one another: more than ever fits. */
-const maxWeighed = 160;
+const maxWeighed = 100;
 
 /**
  * What memory has to say to a question, in the order in which it was said. Empty when nothing is relevant enough.
@@ -65,7 +65,7 @@ export async function recall(
   const relevant = (namesOurTalks.test(request.question) ? wasSo : gate(wasSo, words, request.floors)).filter(
     ({ memory }) => !known.has(memory.id),
   );
-  const best = relevant.slice(0, maxWeighed);
+  const best = relevant.slice(0, whole ? hitsForOverview : maxWeighed);
   const current = await withSuccessors(parts.store, request.scope, [...profile, ...best]);
   const asked = canonicalForm(request.question);
   const fresh = withoutRepeats(current).filter(({ memory }) => !request.isShown(memory) && !repeats(memory, asked));

@@ -44,6 +44,7 @@ export function renderLine(memory: Memory, now: Date): string {
 
 /** Stores hand out the same objects again and again, and an episode's line depends on nothing else. */
 const episodeLines = new WeakMap<Memory, string>();
+const episodeTokens = new WeakMap<Memory, number>();
 
 function episodeLine(memory: Memory): string {
   const known = episodeLines.get(memory);
@@ -66,7 +67,11 @@ const recalledHeading = "Possibly relevant, oldest first:";
 
 /** What a memory costs as a line of the block, its end included. */
 export function lineTokens(memory: Memory, now: Date): number {
-  return estimateTokens(`${renderLine(memory, now)}\n`);
+  const tokens = memory.kind === "episode" ? episodeTokens.get(memory) : undefined;
+  if (tokens !== undefined) return tokens;
+  const counted = estimateTokens(`${renderLine(memory, now)}\n`);
+  if (memory.kind === "episode") episodeTokens.set(memory, counted);
+  return counted;
 }
 
 /** What a block costs besides its lines. */

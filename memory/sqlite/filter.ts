@@ -4,8 +4,12 @@ import { memoryKinds, memoryStatuses } from "../memory.ts";
 import type { MemoryKind, MemoryStatus } from "../memory.ts";
 import type { IndexEntry } from "./owner-index.ts";
 
-/** True for an entry that the filter lets through. */
-export type ResolvedFilter = (entry: IndexEntry) => boolean;
+export type ResolvedFilter = {
+  /** True for an entry that the filter lets through. */
+  readonly matches: (entry: IndexEntry) => boolean;
+  /** Two filters of one key let the same entries through, as long as none of these can expire. */
+  readonly key: string;
+};
 
 /** A filter with its times as epoch milliseconds and its kinds and statuses as bit masks; `null` does not filter. */
 export type FilterValues = {
@@ -61,9 +65,10 @@ export function filterValues(filter: MemoryFilter): FilterValues {
 }
 
 export function resolveFilter(filter: MemoryFilter): ResolvedFilter {
-  const { kinds, statuses, session, agent, core, notExpiredAt, asOf, recordedAfter, recordedBefore } =
-    filterValues(filter);
-  return (entry) =>
+  const values = filterValues(filter);
+  const { kinds, statuses, session, agent, core, notExpiredAt, asOf, recordedAfter, recordedBefore } = values;
+  const key = JSON.stringify({ ...values, notExpiredAt: null });
+  const matches = (entry: IndexEntry) =>
     ((kinds >> entry.kind) & 1) === 1 &&
     ((statuses >> entry.status) & 1) === 1 &&
     (session === null || entry.session === session) &&
@@ -73,6 +78,7 @@ export function resolveFilter(filter: MemoryFilter): ResolvedFilter {
     (asOf === null || (entry.recorded <= asOf && (entry.superseded === undefined || entry.superseded > asOf))) &&
     (recordedAfter === null || entry.recorded > recordedAfter) &&
     (recordedBefore === null || entry.recorded < recordedBefore);
+  return { matches, key };
 }
 
 function codeOf<T extends string>(known: readonly T[], value: T, name: string): number {

@@ -64,6 +64,8 @@ export class OwnerIndex {
   #dots: Int32Array;
   #scores: Float64Array;
   #found: Uint32Array;
+  /** What the filter of the search before let through. */
+  #passed: { readonly key: string; readonly passes: Uint8Array } | undefined;
 
   /** Rows come in ascending order. */
   constructor(dimensions: number, changes: number, rows: readonly IndexedRow[]) {
@@ -109,6 +111,7 @@ export class OwnerIndex {
   replace(entry: IndexEntry): void {
     const slot = this.#slotOf(entry.row);
     if (slot !== undefined) this.#entries[slot] = entry;
+    this.#passed = undefined;
     this.memories.delete(entry.row);
   }
 
@@ -118,13 +121,19 @@ export class OwnerIndex {
     this.memories.set(row, memory);
   }
 
-  /** 1 for each slot that the filter lets through. */
+  /** 1 for each slot that the filter lets through. Not to be written to: the next search may be given the same. */
   passing(filter: ResolvedFilter): Uint8Array {
+    const known = this.#passed;
+    if (known?.key === filter.key && known.passes.length === this.#entries.length) return known.passes;
     const passes = new Uint8Array(this.#entries.length);
+    let expires = false;
     for (let slot = 0; slot < passes.length; slot++) {
       const entry = this.#entries[slot];
-      if (entry !== undefined && filter(entry)) passes[slot] = 1;
+      if (entry === undefined) continue;
+      if (entry.expires !== undefined) expires = true;
+      if (filter.matches(entry)) passes[slot] = 1;
     }
+    this.#passed = expires ? undefined : { key: filter.key, passes };
     return passes;
   }
 
