@@ -37,7 +37,7 @@ export type FuseQuery = {
  * Best first: a weighted sum of what speaks for a memory. Its words in the index, where an episode's neighbours count
  * too, as a share of the best memory's; its meaning; how much of the question it says itself; and whether the question
  * names who said it. Sums of scores, not of ranks: that the first hit is twice as good as the second is worth knowing
- * (recorded conversations, R@10: 76, by ranks 73). Small boosts multiply, so that freshness never beats relevance.
+ * (LoCoMo, the conversations tuned on, R@10 by ranks 74.8, by scores 76.2). Small boosts multiply, so that freshness never beats relevance.
  */
 export function fuse(arms: SearchArms, query: FuseQuery): readonly Recalled[] {
   const found = new Map<string, Found>();
@@ -169,7 +169,7 @@ export function withoutRepeats(candidates: readonly Recalled[]): readonly Recall
   );
 }
 
-/** Tuned on recorded conversations; every one can be a third more or less at a cost of half a point. */
+/** Tuned on recorded conversations; any one of them can be half or double at a cost of about a point. */
 const weights = { sparse: 1, dense: 1, words: 0.4, speaker: 0.4, session: 0.3 } as const;
 const allWeights = weights.sparse + weights.dense + weights.words + weights.speaker + weights.session;
 
